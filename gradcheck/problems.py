@@ -1,0 +1,327 @@
+"""What is differentiated and where: a problem is a function of an array namespace, with its points.
+
+A problem is a value. It is written once as ``f(xp, *inputs)`` and runs unchanged on NumPy, on every
+backend and on ball arithmetic; everything else about it (points, printed values, closed forms) is data
+beside the function.
+"""
+
+from __future__ import annotations
+
+import inspect
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gradcheck.draws import Draw
+from gradcheck.errors import BadProblem
+
+Input = float | Draw | Any  # anything np.asarray takes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What a document prints for a problem at a point.
+
+    Numbers may be floats or strings; a string keeps the printed digits (``"11.650"``). Nested lists
+    follow the shape of the answer, with ``None`` where nothing is printed. Text that is not a number
+    (``"formula only"``) records that a document claims an answer without giving one.
+
+    Attributes
+    ----------
+    source
+        Key of the document and the item in it.
+    value, gradient, jacobian, hessian
+        The printed answer to the operator of that name.
+    note
+        One line on what the document does there.
+    """
+
+    source: str
+    value: Any = None
+    gradient: Any = None
+    jacobian: Any = None
+    hessian: Any = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """Where an argument may lie: an interval, closed or open at each end."""
+
+    low: float = -np.inf
+    high: float = np.inf
+    open: bool = True
+
+    def contains(self, values: np.ndarray) -> bool:
+        """Whether every entry lies inside."""
+        if self.open:
+            return bool(np.all((values > self.low) & (values < self.high)))
+        return bool(np.all((values >= self.low) & (values <= self.high)))
+
+
+class Point:
+    """One place to differentiate at: a value or a draw for every input, and what documents print there.
+
+    Parameters
+    ----------
+    published
+        One :class:`Published` or several.
+    label
+        Name of the point among its problem's points; derived from the inputs when not given.
+    **inputs
+        The inputs of the function by name.
+    """
+
+    __slots__ = ("inputs", "label", "published")
+
+    def __init__(
+        self, *, published: Published | tuple[Published, ...] = (), label: str = "", **inputs: Input
+    ) -> None:
+        self.published = (published,) if isinstance(published, Published) else tuple(published)
+        self.inputs: Mapping[str, Input] = inputs
+        self.label = label or ", ".join(f"{name}={_brief(value)}" for name, value in inputs.items())
+
+    def __repr__(self) -> str:
+        return f"Point({self.label})"
+
+
+def _brief(value: Input) -> str:
+    if isinstance(value, Draw):
+        return repr(value)
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return f"{array.item():.6g}"
+    if array.size <= 4 and array.ndim == 1:
+        return "(" + ", ".join(f"{entry:.6g}" for entry in array) + ")"
+    return "x".join(map(str, array.shape))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A function to differentiate, written once as ``fn(xp, *inputs)``.
+
+    Attributes
+    ----------
+    name
+        Unique in its suite.
+    fn
+        ``fn(xp, *inputs)`` where ``xp`` is an array-API namespace; besides the standard's functions it
+        offers ``xlogy``. It returns one array.
+    points
+        Where to differentiate.
+    wrt
+        Names of the inputs to differentiate by; the others are constants.
+    why
+        The mistake this problem catches that others do not, in one line.
+    formula
+        First line of the function's docstring.
+    domain
+        Where inputs may lie, by input name.
+    kinks
+        In words, where the function has no derivative.
+    jac
+        Closed form ``jac(xp, *inputs)``: the derivative with respect to each ``wrt`` input, of shape
+        ``output + input``, as a tuple (a bare array when there is one).
+    vjp
+        A hand-written rule to be verified: ``vjp(xp, *inputs, cotangent)`` gives one array per
+        ``wrt`` input, as a tuple (a bare array when there is one).
+    refuses
+        Non-empty when the function must raise a shape error: the reason, in words.
+    """
+
+    name: str
+    fn: Callable[..., Any]
+    points: tuple[Point, ...]
+    wrt: tuple[str, ...]
+    why: str = ""
+    formula: str = ""
+    domain: Mapping[str, Domain] = field(default_factory=dict)
+    kinks: str = ""
+    jac: Callable[..., Any] | None = None
+    vjp: Callable[..., Any] | None = None
+    refuses: str = ""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the function's inputs, in order."""
+        return _input_names(self.fn)
+
+    def __call__(self, xp: Any, *inputs: Any) -> Any:
+        """Evaluate the function."""
+        return self.fn(xp, *inputs)
+
+    def instances(self, seed: int = 0) -> list[Instance]:
+        """The problem at each of its points, with random inputs drawn from ``seed``."""
+        return [Instance(problem=self, point=point, seed=seed) for point in self.points]
+
+    def renamed(self, name: str) -> Problem:
+        """The same problem under another name."""
+        return replace(self, name=name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """A problem at one point: concrete arrays, in float64 unless cast.
+
+    Draws depend on the seed, the problem's name, the point's label and the input's name alone, so any
+    row of a run can be repeated without replaying the others.
+    """
+
+    problem: Problem
+    point: Point
+    seed: int = 0
+
+    def _draw(self, purpose: str, draw: Draw) -> np.ndarray:
+        key = zlib.crc32(f"{self.problem.name}/{self.point.label}/{purpose}".encode())
+        return draw(np.random.default_rng([self.seed, key]))
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Input name to array; integers stay integers, everything else is float64."""
+        made = {}
+        for name in self.problem.inputs:
+            given = self.point.inputs[name]
+            array = self._draw(name, given) if isinstance(given, Draw) else np.asarray(given)
+            made[name] = array if array.dtype.kind in "iub" else array.astype(np.float64)
+        return made
+
+    def cast(self, dtype: str) -> dict[str, np.ndarray]:
+        """The inputs with floating ones rounded to ``dtype``."""
+        return {
+            name: array.astype(dtype) if array.dtype.kind == "f" else array for name, array in self.arrays.items()
+        }
+
+    def direction(self, purpose: str, shapes: tuple[tuple[int, ...], ...]) -> list[np.ndarray]:
+        """Seeded tangents or cotangents of the given shapes; all entries are exact in float32."""
+        from gradcheck.draws import signed
+
+        return [self._draw(f"{purpose}{i}", signed(*shape)) for i, shape in enumerate(shapes)]
+
+    @property
+    def wrt_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the inputs differentiated by."""
+        return tuple(self.arrays[name].shape for name in self.problem.wrt)
+
+    def bind(self, xp: Any, inputs: Mapping[str, Any]) -> Callable[..., Any]:
+        """The function of the ``wrt`` inputs alone, the others fixed at ``inputs``."""
+        names, wrt, fn = self.problem.inputs, self.problem.wrt, self.problem.fn
+
+        def of_wrt(*values: Any) -> Any:
+            merged = {**inputs, **dict(zip(wrt, values, strict=True))}
+            return fn(xp, *(merged[name] for name in names))
+
+        return of_wrt
+
+
+def _input_names(fn: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(fn).parameters)[1:]
+
+
+def problem(
+    *points: Point,
+    wrt: tuple[str, ...] | str = (),
+    why: str = "",
+    domain: Mapping[str, Domain] | None = None,
+    kinks: str = "",
+    jac: Callable[..., Any] | None = None,
+    vjp: Callable[..., Any] | None = None,
+    refuses: str = "",
+    published: Published | tuple[Published, ...] = (),
+    name: str = "",
+    **inputs: Input,
+) -> Callable[[Callable[..., Any]], Problem]:
+    """Turn ``f(xp, *inputs)`` into a :class:`Problem`.
+
+    Points are given as :class:`Point` values, or, for a single one, as keyword inputs.
+
+    Parameters
+    ----------
+    *points
+        Where to differentiate.
+    wrt
+        Inputs to differentiate by; all floating-point inputs when not given.
+    why, domain, kinks, jac, vjp, refuses
+        See :class:`Problem`.
+    published
+        Printed values for the single point given as keywords.
+    name
+        Name of the problem; the function's own when not given.
+    **inputs
+        A single point.
+
+    Raises
+    ------
+    BadProblem
+        When points, ``wrt`` or the signature contradict each other; raised at declaration.
+
+    Examples
+    --------
+    >>> @problem(x=5.0, published=Published(value=17576.0, gradient=20280.0, source="F-ex1"))
+    ... def cube_of_quadratic(xp, x):
+    ...     '''(x^2 + 1)^3'''
+    ...     return (x**2 + 1) ** 3
+    >>> cube_of_quadratic.points
+    (Point(x=5),)
+    """
+    if inputs:
+        points = (*points, Point(published=published, **inputs))
+
+    def declare(fn: Callable[..., Any]) -> Problem:
+        label = name or fn.__name__
+        names = _input_names(fn)
+        selected = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+        _check(label, names, points, selected)
+        return Problem(
+            name=label,
+            fn=fn,
+            points=tuple(_distinct(points)),
+            wrt=selected or _floating(names, points[0]),
+            why=why,
+            formula=(inspect.getdoc(fn) or "").split("\n")[0],
+            domain=dict(domain or {}),
+            kinks=kinks,
+            jac=jac,
+            vjp=vjp,
+            refuses=refuses,
+        )
+
+    return declare
+
+
+def _check(label: str, names: tuple[str, ...], points: tuple[Point, ...], wrt: tuple[str, ...]) -> None:
+    if not names:
+        raise BadProblem(label, "the function takes no input", "write it as f(xp, x, ...)")
+    if not points:
+        raise BadProblem(label, "it has no point", "give the inputs as keywords, for example x=5.0")
+    for point in points:
+        if set(point.inputs) != set(names):
+            raise BadProblem(
+                label,
+                f"a point gives {', '.join(point.inputs) or 'nothing'}, the function takes {', '.join(names)}",
+                "give every input once, by its name",
+            )
+    for unknown in set(wrt) - set(names):
+        raise BadProblem(label, f"wrt names {unknown!r}, the function takes {', '.join(names)}", "name an input")
+    if not wrt and not _floating(names, points[0]):
+        raise BadProblem(label, "no input is floating-point", "write 5.0 rather than 5 to differentiate by it")
+
+
+def _floating(names: tuple[str, ...], point: Point) -> tuple[str, ...]:
+    def is_floating(value: Input) -> bool:
+        return isinstance(value, Draw) or np.asarray(value).dtype.kind == "f"
+
+    return tuple(name for name in names if is_floating(point.inputs[name]))
+
+
+def _distinct(points: tuple[Point, ...]) -> list[Point]:
+    """Points with distinct labels: a repeated label gets a number."""
+    seen: dict[str, int] = {}
+    for point in points:
+        seen[point.label] = seen.get(point.label, 0) + 1
+        if seen[point.label] > 1:
+            point.label = f"{point.label} #{seen[point.label]}"
+    return list(points)
