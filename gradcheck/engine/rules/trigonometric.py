@@ -1,0 +1,39 @@
+"""Circular and hyperbolic functions and their inverses."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradcheck.engine.core import add, elementwise, multiply
+from gradcheck.engine.rules.elementary import divide, negative, sqrt, square, subtract
+
+sin = elementwise("sin", np.sin, lambda y, x: cos(x), points=((0.0,), (1.0,), (12.0,)))
+
+cos = elementwise("cos", np.cos, lambda y, x: negative(sin(x)), points=((0.0,), (1.0,), (12.0,)))
+
+tan = elementwise("tan", np.tan, lambda y, x: add(1.0, square(y)), points=((0.0,), (1.0,)))
+
+sinh = elementwise("sinh", np.sinh, lambda y, x: cosh(x), points=((1e-9,), (2.0,)))
+
+cosh = elementwise("cosh", np.cosh, lambda y, x: sinh(x), points=((0.0,), (2.0,)))
+
+# 1 - tanh^2 is 0 from x = 19 on; 1 / cosh^2 keeps the tail.
+tanh = elementwise(
+    "tanh", np.tanh, lambda y, x: divide(1.0, square(cosh(x))), points=((1e-9,), (0.5,), (20.0,), (-20.0,))
+)
+
+asin = elementwise(
+    "asin",
+    np.arcsin,
+    lambda y, x: divide(1.0, sqrt(multiply(subtract(1.0, x), add(1.0, x)))),
+    points=((0.0,), (0.6,)),
+)
+
+acos = elementwise(
+    "acos",
+    np.arccos,
+    lambda y, x: divide(-1.0, sqrt(multiply(subtract(1.0, x), add(1.0, x)))),
+    points=((0.0,), (0.6,)),
+)
+
+atan = elementwise("atan", np.arctan, lambda y, x: divide(1.0, add(1.0, square(x))), points=((0.0,), (3.0,)))

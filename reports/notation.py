@@ -1,0 +1,104 @@
+"""How numbers are written for people: few digits, units that fit, nothing where nothing is known."""
+
+from __future__ import annotations
+
+import math
+from decimal import Context, Decimal, InvalidOperation
+
+from gradcheck import Outcome
+
+UNKNOWN = "–"
+
+# Nothing traps: a printed value may be any text, infinities and signalling NaNs included.
+_EXACT = Context(prec=60, traps=[])
+_SHORT = Context(prec=12, traps=[])
+
+
+def count(number: int) -> str:
+    """``5012`` as ``5,012``."""
+    return f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 cell``, ``5,012 cells``."""
+    ending = "" if number == 1 else "s"
+    return f"{number:,} {noun}{ending}"
+
+
+def digits(value: float, places: int = 0) -> str:
+    """Correct digits, never rounded up: 15.95 digits are 15, or 15.9."""
+    if not math.isfinite(value):
+        return ""
+    scale = 10**places
+    return f"{math.floor(max(value, 0.0) * scale) / scale:.{places}f}"
+
+
+def magnitude(value: float) -> str:
+    """Two or three significant digits: ``0.5``, ``12``, ``3.1e9``."""
+    if not math.isfinite(value):
+        return UNKNOWN if math.isnan(value) else ("∞" if value > 0 else "−∞")
+    size = abs(value)
+    if size == 0 or 0.01 <= size < 10:
+        return f"{value:.2g}"
+    if 10 <= size < 99_999.5:
+        return f"{value:,.0f}"
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def ratio(value: float) -> str:
+    """``1.26×``, ``12.4×``, ``310×``."""
+    if not math.isfinite(value):
+        return UNKNOWN
+    if value < 10:
+        return f"{value:.2f}×"
+    return f"{value:.1f}×" if value < 100 else f"{magnitude(value)}×"
+
+
+def seconds(value: float) -> str:
+    """Three significant digits in the unit that fits: ``41.2 µs``."""
+    if not math.isfinite(value):
+        return UNKNOWN
+    for unit, size in (("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3)):
+        if value < 999.5 * size:
+            return f"{_three(value / size)} {unit}"
+    return f"{_three(value)} s" if value < 999.5 else f"{value:,.0f} s"
+
+
+def decimal(text: str) -> str:
+    """A decimal number with at most twelve significant digits; any other text as it is."""
+    parsed = parse(text)
+    if parsed is None or not parsed.is_finite() or len(parsed.as_tuple().digits) <= 12:
+        return text
+    return f"{_SHORT.plus(parsed).normalize(_SHORT):g}" + "…"
+
+
+def parse(text: str) -> Decimal | None:
+    """The number a text is, or nothing."""
+    try:
+        return Decimal(text.strip())
+    except InvalidOperation:
+        return None
+
+
+def quotient(got: str, true: str) -> str:
+    """How many times the truth an answer is; nothing where that says nothing."""
+    top, bottom = parse(got), parse(true)
+    if top is None or bottom is None or not top.is_finite() or not bottom.is_finite() or not bottom:
+        return UNKNOWN
+    quotient = _EXACT.divide(top, bottom)
+    return f"{quotient:.6g}" if quotient.is_finite() else UNKNOWN
+
+
+def tone(outcome: Outcome) -> str:
+    """An outcome's class in the style sheet."""
+    return outcome.name.lower().replace("_", "-")
+
+
+def _three(value: float) -> str:
+    """Three significant digits without an exponent."""
+    if value == 0:
+        return "0"
+    places = max(0, 2 - math.floor(math.log10(value)))
+    text = f"{value:.{min(places, 3)}f}"
+    return text
