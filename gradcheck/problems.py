@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 
 from gradcheck.draws import Draw
 from gradcheck.errors import BadProblem
+from gradcheck.operators import Layout
 
 Input = float | Draw | Any  # anything np.asarray takes
 
@@ -206,15 +207,49 @@ class Instance:
         """Shapes of the inputs differentiated by."""
         return tuple(self.arrays[name].shape for name in self.problem.wrt)
 
-    def bind(self, xp: Any, inputs: Mapping[str, Any]) -> Callable[..., Any]:
+    @cached_property
+    def layout(self) -> Layout:
+        """Shapes of inputs and output, from one evaluation on NumPy.
+
+        Raises
+        ------
+        BadProblem
+            When the function does not run, or does not return one numeric array.
+        """
+        from gradcheck.namespaces import numpy_xp
+
+        try:
+            with np.errstate(all="ignore"):
+                value = np.asarray(self.problem.fn(numpy_xp, *self.arrays.values()))
+        except Exception as error:
+            fault = f"fails on NumPy at {self.point.label} ({type(error).__name__}: {error})"
+            raise BadProblem(self.problem.name, fault, "mend the function or the point") from error
+        if value.dtype.kind != "f":
+            fault = f"returns {value.dtype.name} at {self.point.label}"
+            raise BadProblem(self.problem.name, fault, "return one floating-point array")
+        return Layout(names=self.problem.wrt, inputs=self.wrt_shapes, output=value.shape)
+
+    def bind(self, xp: Any, inputs: Mapping[str, Any]) -> Bound:
         """The function of the ``wrt`` inputs alone, the others fixed at ``inputs``."""
-        names, wrt, fn = self.problem.inputs, self.problem.wrt, self.problem.fn
+        return Bound(problem=self.problem, xp=xp, inputs=inputs)
 
-        def of_wrt(*values: Any) -> Any:
-            merged = {**inputs, **dict(zip(wrt, values, strict=True))}
-            return fn(xp, *(merged[name] for name in names))
 
-        return of_wrt
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """A problem's function of its ``wrt`` inputs, in one namespace, with the other inputs fixed."""
+
+    problem: Problem
+    xp: Any
+    inputs: Mapping[str, Any]
+
+    def merged(self, values: Sequence[Any]) -> list[Any]:
+        """All inputs in order, with these values for the ``wrt`` ones."""
+        given = {**self.inputs, **dict(zip(self.problem.wrt, values, strict=True))}
+        return [given[name] for name in self.problem.inputs]
+
+    def __call__(self, *values: Any) -> Any:
+        """Evaluate."""
+        return self.problem.fn(self.xp, *self.merged(values))
 
 
 def _input_names(fn: Callable[..., Any]) -> tuple[str, ...]:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from . import notation
 
 FOLDER = Path(__file__).parent
+
+
+def breakable(name: str) -> Markup:
+    """A name that may break after an underscore, where a column is narrow."""
+    return Markup("_<wbr>").join(name.split("_"))
+
 
 environment = Environment(
     loader=FileSystemLoader(FOLDER),
@@ -18,6 +26,7 @@ environment = Environment(
     lstrip_blocks=True,
 )
 environment.filters.update(
+    breakable=breakable,
     count=notation.count,
     decimal=notation.decimal,
     digits=notation.digits,
@@ -28,6 +37,6 @@ environment.filters.update(
 )
 
 
-def template(source: str) -> Template:
-    """A section's template; ``parts.html`` holds the macros that sections share."""
-    return environment.from_string(source.strip() + "\n")
+def render(name: str, **values: Any) -> str:
+    """A template of this folder, filled in; ``parts.html`` holds the macros that templates share."""
+    return environment.get_template(name).render(values)

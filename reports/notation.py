@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import Context, Decimal, InvalidOperation
+from typing import TYPE_CHECKING
 
-from gradcheck import Outcome
+if TYPE_CHECKING:
+    from gradcheck import Outcome
 
 UNKNOWN = "–"
 
 # Nothing traps: a printed value may be any text, infinities and signalling NaNs included.
 _EXACT = Context(prec=60, traps=[])
-_SHORT = Context(prec=12, traps=[])
+
+# A mantissa whose digits go on beyond the twelfth; its exponent, if any, is kept.
+_LONG = re.compile(r"(?<![0-9.])((?:0\.0*|(?=[1-9][0-9]*\.))(?:[0-9]\.?){12})([0-9]+)(?![0-9.])")
 
 
 def count(number: int) -> str:
@@ -66,11 +71,13 @@ def seconds(value: float) -> str:
 
 
 def decimal(text: str) -> str:
-    """A decimal number with at most twelve significant digits; any other text as it is."""
-    parsed = parse(text)
-    if parsed is None or not parsed.is_finite() or len(parsed.as_tuple().digits) <= 12:
-        return text
-    return f"{_SHORT.plus(parsed).normalize(_SHORT):g}" + "…"
+    """A text with its long decimal numbers cut after twelve digits, and an ellipsis where digits follow."""
+    return _LONG.sub(_cut, text)
+
+
+def _cut(match: re.Match[str]) -> str:
+    kept, rest = match[1], match[2]
+    return f"{kept}…" if rest.strip("0") else kept.rstrip("0").rstrip(".")
 
 
 def parse(text: str) -> Decimal | None:
@@ -86,8 +93,11 @@ def quotient(got: str, true: str) -> str:
     top, bottom = parse(got), parse(true)
     if top is None or bottom is None or not top.is_finite() or not bottom.is_finite() or not bottom:
         return UNKNOWN
-    quotient = _EXACT.divide(top, bottom)
-    return f"{quotient:.6g}" if quotient.is_finite() else UNKNOWN
+    times = _EXACT.divide(top, bottom)
+    excess = float(_EXACT.subtract(times, Decimal(1)))
+    if 0 < abs(excess) < 1e-4:
+        return f"1 {'+' if excess > 0 else '-'} {abs(excess):.2g}"
+    return f"{float(times):.6g}" if math.isfinite(float(times)) else UNKNOWN
 
 
 def tone(outcome: Outcome) -> str:
@@ -96,9 +106,6 @@ def tone(outcome: Outcome) -> str:
 
 
 def _three(value: float) -> str:
-    """Three significant digits without an exponent."""
-    if value == 0:
-        return "0"
-    places = max(0, 2 - math.floor(math.log10(value)))
-    text = f"{value:.{min(places, 3)}f}"
-    return text
+    """Three significant digits without an exponent, of a number below a thousand."""
+    rounded = float(f"{value:.2e}")
+    return f"{rounded:.2f}" if rounded < 10 else f"{rounded:.1f}" if rounded < 100 else f"{rounded:.0f}"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from gradcheck import Results, collect
 
 from . import sections
-from .markup import FOLDER, environment
+from .markup import FOLDER, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FILE_NAME = "report.html"
 
@@ -42,7 +45,8 @@ def page(results: Results) -> str:
     """The whole page as text; equal results give equal text."""
     ordered = sorted(collect(sections, Section).values(), key=lambda section: (section.order, section.name))
     rendered = [(section, section.render(results)) for section in ordered]
-    return environment.get_template(FILE_NAME).render(
+    return render(
+        FILE_NAME,
         style=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),
         sections=[(section, Markup(fragment)) for section, fragment in rendered if fragment],
         about=_about(results),

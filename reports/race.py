@@ -11,11 +11,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from statistics import median
-from typing import TypeVar
-
-from gradcheck import Measurement
+from typing import TYPE_CHECKING, TypeVar
 
 from .cells import operator_order
+
+if TYPE_CHECKING:
+    from gradcheck import Measurement
 
 K = TypeVar("K", bound=Hashable)
 
@@ -94,6 +95,6 @@ def _rank(size: int) -> int:
     tail, rank = 0, 0
     for rank in range(size // 2 + 1):
         tail += math.comb(size, rank)
-        if tail > 0.025 * 2**size:
+        if 40 * tail > 2**size:
             return max(rank - 1, 0)
     return rank

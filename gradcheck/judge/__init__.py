@@ -1,0 +1,1 @@
+"""Who decides: answers against the truth, and printed values against it."""

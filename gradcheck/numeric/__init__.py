@@ -1,0 +1,1 @@
+"""Derivatives from function values alone: differences with an error bar, noise level, complex step."""

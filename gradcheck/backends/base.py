@@ -1,0 +1,202 @@
+"""What a backend is: a name, a way to load it, and a small set of operators on arrays of its own.
+
+A loaded backend needs ``vjp`` or ``jvp``, and ``hvp`` for second order; whatever else is asked is derived
+from these. Frameworks are imported in ``load`` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from gradcheck.errors import MissingExtra, Unsupported
+from gradcheck.operators import Layout
+from gradcheck.problems import Bound
+
+Blocks = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with the error bars its backend states, block by block."""
+
+    blocks: Blocks
+    errors: Blocks
+
+
+class Differentiator:
+    """A loaded backend. Subclass it in a backend's file; override what the framework offers.
+
+    Operators take ``f``, a function of the ``wrt`` inputs that returns one array, and ``xs``, the inputs as
+    the backend's own arrays. ``value`` and ``jvp`` return one array of the output's shape; ``gradient``,
+    ``vjp`` and ``hvp`` a list of arrays of the inputs' shapes; ``jacobian`` a list of arrays of shape
+    output + input; ``hessian`` a list of lists of blocks. A backend whose answers are approximate returns an
+    :class:`Answer` with its error bars instead.
+
+    Attributes
+    ----------
+    xp
+        Array-API namespace for the backend's arrays, with ``xlogy``.
+    """
+
+    xp: Any
+
+    def array(self, x: np.ndarray) -> Any:
+        """A copy of a NumPy array as one of the backend's."""
+        return np.array(x)
+
+    def numpy(self, x: Any) -> np.ndarray:
+        """One of the backend's arrays as a NumPy array, in its own dtype."""
+        return np.asarray(x)
+
+    def synchronize(self) -> None:
+        """Wait until all work handed out is done; needed where calls return before their result exists."""
+
+    def value(self, f: Bound, xs: Blocks) -> Any:
+        """``f(x)``."""
+        return f(*xs)
+
+    def vjp(self, f: Bound, xs: Blocks, cotangent: Any) -> Any:
+        """``w J``."""
+        raise Unsupported("offers no reverse mode")
+
+    def jvp(self, f: Bound, xs: Blocks, tangents: Blocks) -> Any:
+        """``J v``."""
+        raise Unsupported("offers no forward mode")
+
+    def hvp(self, f: Bound, xs: Blocks, tangents: Blocks) -> Any:
+        """``H v``."""
+        raise Unsupported("offers no second derivatives")
+
+    def gradient(self, f: Bound, xs: Blocks) -> Any:
+        """The gradient of a scalar function."""
+        one = np.ones((), self.numpy(xs[0]).dtype)
+        return self.vjp(f, xs, self.array(one))
+
+    def jacobian(self, f: Bound, xs: Blocks) -> Any:
+        """The Jacobian, one pullback per output entry."""
+        y = self.numpy(self.value(f, xs))
+        rows = [self.vjp(f, xs, self.array(basis)) for basis in _basis(y.shape, y.dtype)]
+        columns = zip(*rows, strict=True)
+        return [
+            np.stack([self.numpy(row) for row in column]).reshape(*y.shape, *np.shape(x))
+            for column, x in zip(columns, xs, strict=True)
+        ]
+
+    def hessian(self, f: Bound, xs: Blocks) -> Any:
+        """The Hessian, one Hessian-vector product per input entry."""
+        plain = [self.numpy(x) for x in xs]
+        blocks: list[list[Any]] = [[] for _ in xs]
+        for at, x in enumerate(plain):
+            products = []
+            for basis in _basis(x.shape, x.dtype):
+                tangents = [basis if i == at else np.zeros_like(other) for i, other in enumerate(plain)]
+                products.append([self.numpy(part) for part in self.hvp(f, xs, [self.array(t) for t in tangents])])
+            for row, column in zip(blocks, zip(*products, strict=True), strict=True):
+                row.append(np.stack(column, axis=-1).reshape(*column[0].shape, *x.shape))
+        return blocks
+
+
+def _basis(shape: tuple[int, ...], dtype: Any) -> list[np.ndarray]:
+    return list(np.eye(prod(shape), dtype=dtype).reshape(-1, *shape))
+
+
+def _cpu_only() -> tuple[str, ...]:
+    return ("cpu",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """A way to differentiate, not yet loaded.
+
+    Attributes
+    ----------
+    name
+        What ``--backend`` calls it.
+    title
+        One line on how it differentiates.
+    load
+        Device name to :class:`Differentiator`; the framework is imported here.
+    devices
+        The devices present; may import the framework, so it is called in a worker.
+    requires
+        Name of the package it needs; empty when it needs none.
+    extra
+        The extra of gradcheck that installs it.
+    """
+
+    name: str
+    title: str
+    load: Callable[[str], Differentiator]
+    devices: Callable[[], tuple[str, ...]] = _cpu_only
+    requires: str = ""
+    extra: str = ""
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package is there; nothing is imported to find out."""
+        return not self.requires or find_spec(self.requires) is not None
+
+    @property
+    def version(self) -> str:
+        """Version of its package, or of gradcheck for built-in ones; empty when not installed."""
+        try:
+            return version(self.requires or "gradcheck")
+        except PackageNotFoundError:
+            return ""
+
+    def missing(self) -> MissingExtra:
+        """The error that says how to install it."""
+        return MissingExtra(f"backend {self.name}", self.requires, self.extra or self.requires)
+
+
+def available_backends() -> dict[str, Backend]:
+    """Every backend that an entry point offers, installed or not, by name."""
+    from gradcheck.catalogue import collect, packages
+
+    found: dict[str, Backend] = {}
+    for package in packages("gradcheck.backends").values():
+        found |= collect(package, Backend)
+    return found
+
+
+def flatten(operator: str, blocks: Any, layout: Layout) -> np.ndarray:
+    """An answer's blocks in the flat form of :mod:`gradcheck.operators`.
+
+    Raises
+    ------
+    ShapeMismatch
+        When a block has another shape than its operator gives.
+    """
+    if operator in ("value", "jvp"):
+        return _checked(blocks, layout.output, "f").reshape(-1)
+    if operator == "hessian":
+        rows = [
+            [_checked(b, (*one, *other), f"({p}, {q})").reshape(prod(one), prod(other))
+             for b, q, other in zip(row, layout.names, layout.inputs, strict=True)]
+            for row, p, one in zip(blocks, layout.names, layout.inputs, strict=True)
+        ]  # fmt: skip
+        return np.block(rows).reshape(-1)
+    output = layout.output if operator == "jacobian" else ()
+    checked = [
+        _checked(block, (*output, *shape), name).reshape(prod(output), prod(shape))
+        for block, name, shape in zip(blocks, layout.names, layout.inputs, strict=True)
+    ]
+    return np.concatenate(checked, axis=1).reshape(-1)
+
+
+class ShapeMismatch(ValueError):
+    """An answer of the wrong shape."""
+
+
+def _checked(block: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
+    array = np.asarray(block)
+    if array.shape != shape:
+        raise ShapeMismatch(f"the part for {name} has shape {array.shape} where {shape} belongs")
+    return array

@@ -1,0 +1,50 @@
+"""Derivatives written by hand beside the problems: backpropagation rules and closed forms, themselves on trial."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradcheck.backends.base import Backend, Blocks, Differentiator
+from gradcheck.errors import Unsupported
+from gradcheck.problems import Bound
+
+
+class HandwrittenDifferentiator(Differentiator):
+    """A problem's own ``vjp`` rule where it has one, else its closed-form ``jac``."""
+
+    def __init__(self) -> None:
+        from gradcheck.namespaces import numpy_xp
+
+        self.xp = numpy_xp
+
+    def vjp(self, f: Bound, xs: Blocks, cotangent: Any) -> Any:
+        if f.problem.vjp is None:
+            k = np.size(cotangent)
+            return [np.ravel(cotangent) @ np.reshape(block, (k, -1)) for block in self.jacobian(f, xs)]
+        return _tuple(f.problem.vjp(self.xp, *f.merged(xs), cotangent))
+
+    def jvp(self, f: Bound, xs: Blocks, tangents: Blocks) -> Any:
+        shape = np.shape(f(*xs))
+        blocks = zip(self._closed(f, xs), tangents, strict=True)
+        return sum(np.reshape(block, (-1, np.size(v))) @ np.ravel(v) for block, v in blocks).reshape(shape)
+
+    def jacobian(self, f: Bound, xs: Blocks) -> Any:
+        return super().jacobian(f, xs) if f.problem.jac is None and f.problem.vjp else self._closed(f, xs)
+
+    def _closed(self, f: Bound, xs: Blocks) -> Any:
+        if f.problem.jac is None:
+            raise Unsupported("has only a pullback here" if f.problem.vjp else "has no hand-written rule here")
+        return _tuple(f.problem.jac(self.xp, *f.merged(xs)))
+
+
+def _tuple(blocks: Any) -> tuple[Any, ...]:
+    return blocks if isinstance(blocks, tuple) else (blocks,)
+
+
+handwritten = Backend(
+    name="handwritten",
+    title="rules and closed forms written by hand beside the problems",
+    load=lambda device: HandwrittenDifferentiator(),
+)

@@ -1,0 +1,182 @@
+"""An answer against the truth: the outcome, the worst entry, its digits and ulps.
+
+The rounding bound of the truth is the only yardstick: it follows from the dtype, the function and the
+point. The factor four on it is the error NumPy's and torch's vectorised elementary functions are allowed, in
+ulps (NumPy documentation, "CPU/SIMD optimizations": up to 4 ulp).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from gradcheck.balls import evaluation
+from gradcheck.operators import Layout
+from gradcheck.results import Outcome
+from gradcheck.truth import MANTISSA, Entry, Truth, decimal
+
+ULPS_OF_A_FUNCTION = 4
+_BITS = 256
+
+# The worst entry of an answer is the one whose outcome comes last here.
+_SEVERITY = (
+    Outcome.EXACT,
+    Outcome.OK,
+    Outcome.CONVENTION,
+    Outcome.UNDEFINED,
+    Outcome.LOST_TINY,
+    Outcome.NAN,
+    Outcome.WRONG,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What became of an answer; the fields are those of :class:`gradcheck.results.Measurement`."""
+
+    outcome: Outcome
+    reason: str
+    relative_error: float
+    ulps: float
+    condition: float
+    digits: float
+    index: str
+    got: str
+    true: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    position: int
+    outcome: Outcome
+    error: float
+    entry: Entry
+    excess: float  # error in units of what was allowed
+
+
+def judge(
+    answer: np.ndarray, bars: np.ndarray | None, truth: Truth, operator: str, layout: Layout, dtype: str
+) -> Judgement:
+    """Compare a flat answer with the truth, entry by entry.
+
+    Parameters
+    ----------
+    answer
+        The flat answer, in the dtype the backend gave.
+    bars
+        The error bars the backend states, or None when it claims to be exact up to rounding.
+    truth, operator, layout, dtype
+        What to compare with, and how entries are named.
+    """
+    scale = _scale(truth.entries)
+    bars = np.zeros(answer.shape) if bars is None else bars
+    with evaluation(_BITS, 1):
+        judged = [
+            _entry(at, float(got), float(bar), entry, scale, dtype)
+            for at, (got, bar, entry) in enumerate(zip(answer, bars, truth.entries, strict=True))
+        ]
+    if not judged:
+        return _nothing_to_judge()
+    worst = max(judged, key=lambda one: (_SEVERITY.index(one.outcome), one.excess))
+    return _describe(worst, answer, operator, layout, dtype)
+
+
+def _scale(entries: Sequence[Entry]) -> float:
+    return max((abs(float(entry.high.mid())) for entry in entries if entry.defined), default=0.0)
+
+
+def _entry(at: int, got: float, bar: float, entry: Entry, scale: float, dtype: str) -> _Judged:
+    if not entry.defined:
+        limits = {entry.left, entry.right} & {"+inf", "-inf"}
+        honest = not math.isfinite(got) or not limits
+        return _Judged(at, Outcome.UNDEFINED, math.nan, entry, 0.0 if honest else 1.0)
+    allowed = ULPS_OF_A_FUNCTION * entry.bound
+    if not math.isfinite(got):
+        return _Judged(at, Outcome.NAN, math.inf, entry, math.inf)
+    error = _distance(got, entry)
+    excess = error / allowed if allowed else (math.inf if error else 0.0)
+    if not entry.smooth:
+        inside = Outcome.CONVENTION if error <= max(allowed, bar) else Outcome.WRONG
+        return _Judged(at, inside, error, entry, excess)
+    if error <= allowed:
+        return _Judged(at, Outcome.EXACT, error, entry, excess)
+    magnitude = abs(float(entry.low.mid()))
+    if got == 0 and magnitude < np.finfo(dtype).eps * max(scale, 1.0):
+        return _Judged(at, Outcome.LOST_TINY, error, entry, excess)
+    has_a_digit = bar < max(magnitude, scale / 10)
+    return _Judged(at, Outcome.OK if error <= bar and has_a_digit else Outcome.WRONG, error, entry, excess)
+
+
+def _distance(got: float, entry: Entry) -> float:
+    """How far the answer lies from the truth, or from the interval of one-sided derivatives."""
+    at = arb(got)
+    if entry.smooth:
+        return float(abs(at - entry.low).mid())
+    if at < entry.low:
+        return float((entry.low - at).mid())
+    return float((at - entry.high).mid()) if at > entry.high else 0.0
+
+
+def _describe(worst: _Judged, answer: np.ndarray, operator: str, layout: Layout, dtype: str) -> Judgement:
+    entry, error = worst.entry, worst.error
+    got = repr(answer[worst.position].item())
+    magnitude = max(abs(float(entry.low.mid())), abs(float(entry.high.mid()))) if entry.defined else math.nan
+    u = 2.0 ** -MANTISSA[dtype]
+    relative = error / magnitude if magnitude else (0.0 if error == 0 else math.inf)
+    index = layout.path(operator, worst.position)
+    return Judgement(
+        outcome=worst.outcome,
+        reason=_reason(worst, index, got),
+        relative_error=relative,
+        ulps=_ulps(error, magnitude, dtype),
+        condition=entry.bound / (u * magnitude) if entry.defined and magnitude else math.nan,
+        digits=_digits(relative, u),
+        index=index,
+        got=got,
+        true=entry.text(),
+    )
+
+
+def _ulps(error: float, magnitude: float, dtype: str) -> float:
+    if math.isnan(error):
+        return math.nan
+    spacing = float(np.spacing(np.dtype(dtype).type(min(magnitude, float(np.finfo(dtype).max)))))
+    return error / spacing if spacing and math.isfinite(spacing) else math.inf
+
+
+def _digits(relative: float, u: float) -> float:
+    """Correct decimal digits; at most what the dtype holds, at least none."""
+    if math.isnan(relative):
+        return math.nan
+    most = -math.log10(u)
+    return most if relative <= u else max(0.0, min(most, -math.log10(relative)))
+
+
+def _reason(worst: _Judged, index: str, got: str) -> str:
+    outcome, entry = worst.outcome, worst.entry
+    if outcome is Outcome.EXACT:
+        return ""
+    if outcome is Outcome.UNDEFINED:
+        return f"at {index}: {entry.text()}; answered {got}"
+    if outcome is Outcome.CONVENTION:
+        return f"at {index}: one-sided values {entry.text(6)}; answered {got}"
+    if outcome is Outcome.OK:
+        return f"at {index}: off by {worst.error:.1e}, within the error bar it states"
+    if outcome is Outcome.LOST_TINY:
+        return f"at {index}: the derivative is {decimal(entry.low, 6)}, answered 0"
+    allowed = ULPS_OF_A_FUNCTION * entry.bound
+    return f"at {index}: answered {got}, true {entry.text(17)}, rounding explains {allowed:.1e}"
+
+
+def _nothing_to_judge() -> Judgement:
+    nan = math.nan
+    return Judgement(
+        outcome=Outcome.EXACT, reason="", relative_error=0.0, ulps=0.0, condition=nan, digits=nan, index="", got="", true=""
+    )
+
+

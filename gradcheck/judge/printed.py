@@ -1,0 +1,91 @@
+"""Numbers printed in documents against the truth.
+
+A printed number agrees when the truth rounds or truncates to it: they differ by less than one unit in the
+last printed digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from gradcheck.balls import evaluation
+from gradcheck.errors import BadProblem
+from gradcheck.operators import Layout, applicable
+from gradcheck.problems import Instance, Published
+from gradcheck.results import PublishedCheck
+from gradcheck.truth import Certifier, Entry
+
+_QUANTITIES = ("value", "gradient", "jacobian", "hessian")
+
+
+def check_printed(instance: Instance, suite: str) -> Iterator[PublishedCheck]:
+    """Compare everything the documents print for an instance with the truth in float64.
+
+    Raises
+    ------
+    BadProblem
+        When a printed answer has not the shape of the true one.
+    """
+    certifier = Certifier(instance, "float64")
+    for published in instance.point.published:
+        for quantity in _QUANTITIES:
+            printed = getattr(published, quantity)
+            if printed is not None:
+                yield from _check(instance, suite, certifier, published, quantity, printed)
+
+
+def _check(
+    instance: Instance, suite: str, certifier: Certifier, published: Published, quantity: str, printed: Any
+) -> Iterator[PublishedCheck]:
+    layout = certifier.layout
+    operator = "jacobian" if quantity == "gradient" and layout.output != () else quantity
+    seeds = {"tangent": [np.zeros(s) for s in layout.inputs], "cotangent": [np.zeros(layout.output)]}
+    entries = certifier.truth(operator, seeds).entries
+    given = _flat(printed)
+    if quantity not in applicable(layout.output) or len(given) != len(entries):
+        fault = f"{published.source} prints {len(given)} numbers for the {quantity}, which has {len(entries)}"
+        raise BadProblem(instance.problem.name, fault, "give one number an entry, None where none is printed")
+    for position, (text, entry) in enumerate(zip(given, entries, strict=True)):
+        if text is not None:
+            yield PublishedCheck(
+                suite=suite,
+                problem=instance.problem.name,
+                point=instance.point.label,
+                source=published.source,
+                quantity=_name(operator, layout, position, len(given)),
+                printed=text,
+                true=entry.text(15),
+                status=_status(text, entry),
+                note=published.note,
+            )
+
+
+def _flat(printed: Any) -> list[str | None]:
+    if isinstance(printed, (list, tuple, np.ndarray)):
+        return [entry for part in printed for entry in _flat(part)]
+    return [None if printed is None else str(printed)]
+
+
+def _name(operator: str, layout: Layout, position: int, count: int) -> str:
+    if operator == "value":
+        return "f" if count == 1 else layout.path(operator, position)
+    path = layout.path(operator, position)
+    return path if operator in ("jacobian", "hessian") else f"d f / d {path}"
+
+
+def _status(text: str, entry: Entry) -> str:
+    if not entry.defined:
+        return "undefined"
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return "disagrees"
+    exponent = number.as_tuple().exponent
+    unit = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0)
+    with evaluation(256, 1):
+        return "agrees" if abs(arb(text) - entry.low) < arb(str(unit)) else "disagrees"

@@ -1,0 +1,93 @@
+"""Central differences along a line, extrapolated, each with an error bar.
+
+A ladder of steps is extrapolated to zero (L. F. Richardson 1911; C. Ridders, "Accurate computation of
+F'(x) and F'(x)F''(x)", Adv. Eng. Softw. 4(2), 1982). Agreement of two entries of the table may be luck, so
+every entry is also charged the rounding error its samples carry; without that floor the error bar is
+seldom true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.numeric.noise import noise_level
+
+Function = Callable[[float], np.ndarray]
+
+_RATIO = 2.0
+_ROWS = 11
+_COLUMNS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A derivative and how far it may be off, entry by entry; NaN and infinity where nothing finite was seen."""
+
+    value: np.ndarray
+    error: np.ndarray
+
+
+def derivative(phi: Function, *, scale: float = 1.0, order: int = 1, jitter: float = 0.0) -> Estimate:
+    """First or second derivative of ``phi`` at 0.
+
+    Parameters
+    ----------
+    phi
+        Function of a step to a flat array.
+    scale
+        Length over which ``phi`` is expected to vary; the longest step is an eighth of it. A step that
+        leaves the domain (a value that is not finite) is left out.
+    order
+        1 or 2.
+    jitter
+        How far the argument itself is off where a step is added to it and rounded, in units of the step.
+    """
+    with np.errstate(all="ignore"):
+        centre = np.atleast_1d(np.asarray(phi(0.0), dtype=np.float64))
+        first = _extrapolated(phi, centre, scale / 8, order, jitter)
+        if np.all(np.isfinite(first.value)):
+            return first
+        finer = _extrapolated(phi, centre, scale * 2.0**-24, order, jitter)
+        return Estimate(
+            np.where(np.isfinite(first.value), first.value, finer.value),
+            np.where(np.isfinite(first.value), first.error, finer.error),
+        )
+
+
+def _extrapolated(phi: Function, centre: np.ndarray, longest: float, order: int, jitter: float) -> Estimate:
+    steps = longest * _RATIO ** -np.arange(_ROWS)
+    ahead, behind = _samples(phi, steps), _samples(phi, -steps)
+    column = steps.reshape(-1, *[1] * centre.ndim)
+    slope = np.abs(ahead - behind) / (2 * column)
+    noise = _noise(phi, centre, ahead, steps[-1]) + jitter * slope
+    if order == 1:
+        table, floor = (ahead - behind) / (2 * column), noise / column
+    else:
+        table, floor = (ahead - 2 * centre + behind) / column**2, 4 * noise / column**2
+    best, error = np.full(centre.shape, np.nan), np.full(centre.shape, np.inf)
+    for j in range(1, _COLUMNS):
+        factor = _RATIO ** (2 * j)
+        finer = (factor * table[1:] - table[:-1]) / (factor - 1)
+        floor = (factor * floor[1:] + floor[:-1]) / (factor - 1)
+        disagreement = np.maximum(np.abs(finer - table[1:]), np.abs(finer - table[:-1]))
+        for value, bar in zip(finer, disagreement + floor, strict=True):
+            better = np.isfinite(value) & (bar < error)
+            best, error = np.where(better, value, best), np.where(better, bar, error)
+        table = finer
+    return Estimate(best, error)
+
+
+def _samples(phi: Function, steps: np.ndarray) -> np.ndarray:
+    return np.stack([np.atleast_1d(phi(float(h))) for h in steps]).astype(np.float64)
+
+
+def _noise(phi: Function, centre: np.ndarray, ahead: np.ndarray, step: float) -> np.ndarray:
+    """Error of one sample: measured, and at least one rounding of the largest value."""
+    dtype = np.asarray(phi(0.0)).dtype
+    size = np.max(np.abs(np.where(np.isfinite(ahead), ahead, 0)), axis=0)
+    size = np.fmax(size, np.abs(centre))
+    measured = noise_level(_samples(phi, step * np.arange(8) / 64))
+    return np.fmax(2 * measured, np.finfo(dtype).eps * size)

@@ -1,0 +1,362 @@
+"""Certified truth: the derivative of the very source a backend runs, enclosed to at least 30 digits.
+
+The problem's function is evaluated on arrays of power series of balls (:mod:`gradcheck.balls`) along
+curves through the point: the coefficient of t along ``x + t v`` is a directional derivative, and the
+coefficient of t^5 along ``x + t^2 u + t^3 v`` is exactly ``u H v``, since 5 = 2 + 3 in no other way. Precision
+is doubled until every radius is below 1e-30 of its value.
+
+The same evaluation with as many bits as a dtype has gives the *rounding bound*: the radius is what the
+program's own roundings can do to the answer at this point in this dtype. No tolerance is chosen anywhere.
+
+A comparison decided by a tie makes the derivatives one-sided; then both sides are taken. Where no
+derivative exists, the one-sided limits are sought close to the point.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from gradcheck import high_precision
+from gradcheck.balls import FUNCTIONS, Balls, Undecided, curve, evaluation
+from gradcheck.errors import TruthUnavailable
+from gradcheck.namespaces import Extended
+from gradcheck.operators import Layout
+from gradcheck.problems import Instance
+
+MANTISSA = {"float64": 53, "float32": 24}
+_LADDER = (128, 256, 512, 1024, 2048)
+_CERTIFIED = arb(10) ** -30
+_NEAR = (8, 16, 32, 64, 128)  # one-sided limits are read off at 10^-8 ... 10^-128 from the point
+
+_xp = Extended(np, FUNCTIONS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """The truth of one entry of an answer.
+
+    Attributes
+    ----------
+    low, high
+        Enclosures of the derivatives from both sides; the same ball where the derivative exists, None
+        where neither side has a finite one.
+    bound
+        Rounding bound: what the roundings of the program itself may change, in this dtype.
+    left, right
+        One-sided limits in words, where no derivative exists.
+    reason
+        Why none exists, where that is not a matter of limits.
+    """
+
+    low: Any = None
+    high: Any = None
+    bound: float = math.inf
+    left: str = ""
+    right: str = ""
+    reason: str = ""
+
+    @property
+    def defined(self) -> bool:
+        """Whether some derivative, perhaps one-sided, exists."""
+        return self.low is not None
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the derivative exists."""
+        return self.defined and self.low is self.high
+
+    def text(self, digits: int = 30) -> str:
+        """The truth in decimal digits, or the one-sided values."""
+        if not self.defined:
+            return f"undefined ({self.reason or f'left {self.left or None}, right {self.right or None}'})".lower()
+        low, high = decimal(self.low, digits), decimal(self.high, digits)
+        return low if self.low is self.high or low == high else f"{low} to {high}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """The truth of an answer, entry by entry in the flat form of :mod:`gradcheck.operators`.
+
+    ``kind`` is ``ball``, ``closed form`` or ``differences``; ``digits`` how many are certified at least.
+    """
+
+    kind: str
+    entries: Sequence[Entry]
+    digits: float
+
+
+def decimal(x: Any, digits: int = 30) -> str:
+    """A ball's midpoint in decimal digits, short where it is short."""
+    text = str(x.mid().str(digits, radius=False))
+    if "e" in text or "." not in text:
+        return text
+    return text.rstrip("0").rstrip(".") or "0"
+
+
+class Certifier:
+    """The truth of one instance in one dtype; one run of the function serves several operators.
+
+    Parameters
+    ----------
+    instance
+        The problem and its point.
+    dtype
+        Name of the dtype: inputs are rounded to it, and the rounding bounds are for it.
+    """
+
+    def __init__(self, instance: Instance, dtype: str) -> None:
+        self.instance = instance
+        self.dtype = dtype
+        self._arrays = instance.cast(dtype)
+        self._wrt = instance.problem.wrt
+        self._runs: dict[Any, Any] = {}
+        self.layout = instance.layout
+
+    def truth(self, operator: str, seeds: Mapping[str, Sequence[np.ndarray]]) -> Truth:
+        """The truth of an operator's answer.
+
+        Parameters
+        ----------
+        operator
+            Its name.
+        seeds
+            ``tangent`` (one array per ``wrt`` input) and ``cotangent`` (one array).
+
+        Raises
+        ------
+        TruthUnavailable
+            When neither balls nor the closed form nor differences give one.
+        """
+        tangent = np.concatenate([np.ravel(v) for v in seeds["tangent"]])
+        cotangent = np.ravel(seeds["cotangent"][0])
+        try:
+            entries = list(getattr(self, f"_{operator}")(tangent, cotangent))
+        except (Undecided, TypeError, AttributeError, ValueError, NotImplementedError):
+            return self._fallback(operator, tangent, cotangent)
+        return Truth(kind="ball", entries=entries, digits=_certified_digits(entries))
+
+    def _fallback(self, operator: str, tangent: np.ndarray, cotangent: np.ndarray) -> Truth:
+        made = high_precision.answer(self.instance, self.dtype, operator, tangent, cotangent, self.layout)
+        with evaluation(_LADDER[1], 1):
+            balls = [arb(str(value)) for value in made.values]
+        entries = [
+            Entry(low=ball, high=ball, bound=max(bound, _half_ulp(ball, self.dtype)))
+            for ball, bound in zip(balls, made.bounds, strict=True)
+        ]
+        return Truth(kind=made.kind, entries=entries, digits=made.digits)
+
+    # One method an operator.
+
+    def _value(self, tangent: np.ndarray, cotangent: np.ndarray) -> Iterator[Entry]:
+        coefficients, _ = self._certified((), 0)
+        for exact, rough in coefficients:
+            entry = self._entry(exact, exact, rough)
+            yield entry if entry.defined else Entry(reason="no real value here")
+
+    def _gradient(self, tangent: np.ndarray, cotangent: np.ndarray) -> Iterator[Entry]:
+        for i in range(self.layout.n):
+            yield from self._slopes({i: 1.0})
+
+    def _jacobian(self, tangent: np.ndarray, cotangent: np.ndarray) -> Iterator[Entry]:
+        columns = [self._slopes({i: 1.0}) for i in range(self.layout.n)]
+        for row in zip(*columns, strict=True):
+            yield from row
+
+    def _jvp(self, tangent: np.ndarray, cotangent: np.ndarray) -> Iterator[Entry]:
+        yield from self._slopes(dict(enumerate(tangent)))
+
+    def _vjp(self, tangent: np.ndarray, cotangent: np.ndarray) -> Iterator[Entry]:
+        for i in range(self.layout.n):
+            yield _weighted(cotangent, self._slopes({i: 1.0}), self.dtype)
+
+    def _hessian(self, tangent: np.ndarray, cotangent: np.ndarray) -> Iterator[Entry]:
+        n = self.layout.n
+        upper = {(i, j): self._curvature(i, {j: 1.0}) for i in range(n) for j in range(i, n)}
+        for i in range(n):
+            yield from (upper[min(i, j), max(i, j)] for j in range(n))
+
+    def _hvp(self, tangent: np.ndarray, cotangent: np.ndarray) -> Iterator[Entry]:
+        for i in range(self.layout.n):
+            yield self._curvature(i, dict(enumerate(tangent)))
+
+    # Coefficients along curves.
+
+    def _slopes(self, direction: Mapping[int, float]) -> list[Entry]:
+        """The derivative of every output along a direction."""
+        right, tied = self._certified(_path(1, direction), 1)
+        left = right
+        if tied:
+            reverse, _ = self._certified(_path(1, {i: -slope for i, slope in direction.items()}), 1)
+            left = [(-exact, -rough) for exact, rough in reverse]
+        entries = [
+            self._entry(r, r, rough) if _same(r, l) else self._entry(l, r, rough)
+            for (r, rough), (l, _) in zip(right, left, strict=True)
+        ]
+        if all(entry.defined for entry in entries):
+            return entries
+        limits = self._limits(direction)
+        return [e if e.defined else near for e, near in zip(entries, limits, strict=True)]
+
+    def _curvature(self, i: int, direction: Mapping[int, float]) -> Entry:
+        """One entry of the Hessian times a direction, of a scalar function."""
+        slopes = [slope for at in range(self.layout.n) for slope in self._slopes({at: 1.0})]
+        if not all(slope.smooth for slope in slopes):
+            jumps = all(slope.defined for slope in slopes)
+            return Entry(reason="the gradient jumps here" if jumps else "there is no gradient here")
+        path = _path(2, {i: 1.0}) + _path(3, direction)
+        (right,), tied = self._certified(path, 5)
+        sides = [right]
+        if tied:
+            for one, other in ((-1, 1), (1, -1), (-1, -1)):
+                flipped = _path(2, {i: one}) + _path(3, {j: other * slope for j, slope in direction.items()})
+                ((exact, rough),), _ = self._certified(flipped, 5)
+                sides.append((one * other * exact, one * other * rough))
+        exact = [side for side, _ in sides]
+        if all(_same(exact[0], side) for side in exact[1:]):
+            return self._entry(exact[0], exact[0], right[1])
+        ordered = sorted(exact, key=lambda ball: float(ball.mid()))
+        return self._entry(ordered[0], ordered[-1], right[1])
+
+    def _entry(self, one: Any, other: Any, rough: Any) -> Entry:
+        if not (one.is_finite() and other.is_finite()):
+            return Entry()
+        low, high = (one, other) if one is other or one.mid() <= other.mid() else (other, one)
+        bound = max(float(rough.rad()) if rough.is_finite() else math.inf, _half_ulp(high, self.dtype))
+        return Entry(low=low, high=high, bound=bound)
+
+    def _certified(self, path: tuple[Any, ...], order: int) -> tuple[list[tuple[Any, Any]], bool]:
+        """A coefficient of every output, certified, beside the same at the dtype's precision."""
+        key = path, order
+        if key not in self._runs:
+            self._runs[key] = self._certify(path, order)
+        result: tuple[list[tuple[Any, Any]], bool] = self._runs[key]
+        return result
+
+    def _certify(self, path: tuple[Any, ...], order: int) -> tuple[list[tuple[Any, Any]], bool]:
+        rough, _ = self._run(path, order, MANTISSA[self.dtype], hull=True)
+        for bits in _LADDER:
+            try:
+                exact, tied = self._run(path, order, bits)
+            except Undecided:
+                if bits == _LADDER[-1]:
+                    raise
+                continue
+            if all(_is_certified(e, r) for e, r in zip(exact, rough, strict=True)):
+                break
+        return list(zip(exact, rough, strict=True)), tied
+
+    def _run(self, path: Any, order: int, bits: int, *, hull: bool = False, shift: Any = None) -> tuple[list[Any], bool]:
+        """A coefficient of every output along a curve, and whether a tie was met."""
+        with evaluation(bits, order + 1, hull=hull) as run:
+            inputs = self._on_curve(path, shift or {})
+            value = self.instance.problem.fn(_xp, *inputs)
+            cells = np.ravel(np.asarray(value, dtype=object))
+            return [_coefficient(cell, order) for cell in cells], run.tied
+
+    def _on_curve(self, path: Any, shift: Mapping[int, Any]) -> list[Any]:
+        terms: dict[int, list[tuple[int, float]]] = {}
+        for power, position, slope in path:
+            terms.setdefault(position, []).append((power, slope))
+        inputs, offset = [], 0
+        for name, array in self._arrays.items():
+            if name not in self._wrt:
+                inputs.append(array)
+                continue
+            cells = np.empty(array.size, dtype=object)
+            start = offset + sum(self._arrays[w].size for w in self._wrt[: self._wrt.index(name)])
+            for i, entry in enumerate(np.ravel(array)):
+                at = arb(float(entry)) + shift.get(start + i, 0)
+                cells[i] = curve(at, *terms.get(start + i, ()))
+            inputs.append(cells.reshape(array.shape).view(Balls))
+        return inputs
+
+    def _limits(self, direction: Mapping[int, float]) -> list[Entry]:
+        """One-sided derivatives near the point, for outputs that have none at it."""
+        sides = {}
+        for side in (1, -1):
+            seen = []
+            for decade in _NEAR:
+                with evaluation(1024, 1):
+                    step = {i: side * arb(slope) * arb(10) ** -decade for i, slope in direction.items()}
+                try:
+                    coefficients, _ = self._run(_path(1, direction), 1, 1024, shift=step)
+                except Undecided:
+                    coefficients = [arb.nan()] * self.layout.k
+                seen.append(coefficients)
+            sides[side] = [_limit(sequence) for sequence in zip(*seen, strict=True)]
+        return [
+            Entry(left=left, right=right)
+            for left, right in zip(sides[-1], sides[1], strict=True)
+        ]
+
+
+def _path(power: int, direction: Mapping[int, float]) -> tuple[tuple[int, int, float], ...]:
+    return tuple((power, position, float(slope)) for position, slope in direction.items())
+
+
+def _coefficient(cell: Any, order: int) -> Any:
+    if hasattr(cell, "coefficient"):
+        return cell.coefficient(order)
+    return arb(float(cell)) if order == 0 else arb(0)
+
+
+def _is_certified(exact: Any, rough: Any) -> bool:
+    """Radius below 1e-30 of the value, or of the rounding bound where the value is zero."""
+    if not exact.is_finite():
+        return False
+    if exact.contains(0):
+        return bool(exact.is_zero() or (rough.is_finite() and exact.rad() <= _CERTIFIED * rough.rad()))
+    return bool(exact.rad() <= _CERTIFIED * exact.abs_lower())
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or not (one.is_finite() and other.is_finite()) or bool(one.overlaps(other))
+
+
+def _weighted(weights: np.ndarray, entries: Sequence[Entry], dtype: str) -> Entry:
+    """The sum of entries times weights; an interval where some entry is one-sided."""
+    for entry in entries:
+        if not entry.defined:
+            return entry
+    with evaluation(_LADDER[-1], 1):
+        ends = [
+            sorted((arb(float(w)) * e.low, arb(float(w)) * e.high), key=lambda ball: float(ball.mid()))
+            for w, e in zip(weights, entries, strict=True)
+        ]
+        low = sum((end[0] for end in ends), arb(0))
+        high = low if all(entry.smooth for entry in entries) else sum((end[1] for end in ends), arb(0))
+    u = 2.0 ** -MANTISSA[dtype]
+    terms = [abs(float(w)) * (e.bound + u * len(entries) * abs(float(e.high.mid()))) for w, e in zip(weights, entries, strict=True)]
+    return Entry(low=low, high=high, bound=max(sum(terms), _half_ulp(high, dtype)))
+
+
+def _half_ulp(x: Any, dtype: str) -> float:
+    """Unit roundoff times the value, at least half the smallest subnormal number."""
+    smallest = float(np.finfo(dtype).smallest_subnormal)
+    return max(2.0 ** -MANTISSA[dtype] * abs(float(x.mid())), smallest / 2 or smallest)
+
+
+def _limit(sequence: Sequence[Any]) -> str:
+    """What values at 10^-8 ... 10^-128 from a point tend to, in words; empty when there is none."""
+    if not all(x.is_finite() for x in sequence):
+        return ""
+    values = [x.mid() for x in sequence]
+    steps = [abs(b - a) for a, b in zip(values, values[1:], strict=False)]
+    if steps[-1] <= arb("1e-12") * abs(values[-1]) or values[-1] == 0:
+        return decimal(sequence[-1], 15)
+    if all(abs(b) > abs(a) for a, b in zip(values, values[1:], strict=False)):
+        return "+inf" if values[-1] > 0 else "-inf"
+    return ""
+
+
+def _certified_digits(entries: Sequence[Entry]) -> float:
+    """Digits certified in the worst entry; 100 stands for an exact answer."""
+    balls = [ball for entry in entries if entry.defined for ball in (entry.low, entry.high)]
+    bits = [ball.rel_accuracy_bits() for ball in balls if not ball.contains(0)]
+    return round(min(100.0, min(bits, default=math.inf) * math.log10(2)), 1)
