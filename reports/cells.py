@@ -74,6 +74,12 @@ def operator_order(name: str) -> tuple[int, str]:
     return (OPERATORS.index(name) if name in OPERATORS else len(OPERATORS), name)
 
 
+def dtype_order(name: str) -> tuple[int, str]:
+    """A sorting key for dtypes: wide ones first."""
+    bits = re.search(r"[0-9]+", name)
+    return (-int(bits[0][:4]) if bits else 0, name)
+
+
 def column_order(results: Results) -> Callable[[Column], tuple[object, ...]]:
     """A sorting key for columns: backends as the run lists them, cpu first, wide dtypes first."""
     listed = results.environment.get("backends")
@@ -81,15 +87,12 @@ def column_order(results: Results) -> Callable[[Column], tuple[object, ...]]:
     rank = {name: position for position, name in enumerate(names)}
 
     def key(who: Column) -> tuple[object, ...]:
-        bits = re.findall(r"[0-9]+", who.dtype)
-        width = int(bits[0][:4]) if bits else 0
         return (
             rank.get(who.backend, len(rank)),
             natural(who.backend),
             who.device != "cpu",
             natural(who.device),
-            -width,
-            who.dtype,
+            dtype_order(who.dtype),
         )
 
     return key
@@ -124,7 +127,7 @@ _SEVERITY = {outcome: rank for rank, outcome in enumerate(_BY_SEVERITY)}
 
 def worst(cells: Sequence[Measurement]) -> Measurement:
     """The cell with the worst outcome; one that did not run counts least."""
-    return min(cells, key=lambda cell: _SEVERITY[cell.outcome])
+    return min(cells, key=lambda cell: (_SEVERITY[cell.outcome], operator_order(cell.operator)))
 
 
 def headings(shown: Sequence[Column]) -> list[list[Heading]]:

@@ -32,7 +32,6 @@ environment.filters.update(
     digits=notation.digits,
     magnitude=notation.magnitude,
     plural=notation.plural,
-    seconds=notation.seconds,
     tone=notation.tone,
 )
 

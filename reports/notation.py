@@ -35,7 +35,7 @@ def digits(value: float, places: int = 0) -> str:
     if not math.isfinite(value):
         return ""
     scale = 10**places
-    return f"{math.floor(max(value, 0.0) * scale) / scale:.{places}f}"
+    return f"{math.floor(min(max(value, 0.0), 999.0) * scale) / scale:.{places}f}"
 
 
 def magnitude(value: float) -> str:

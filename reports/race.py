@@ -32,7 +32,7 @@ class Lap:
     ratio
         Times the fastest of the row; NaN for an answer that is not right, or for a lone one.
     fastest
-        Whether it has the smallest median of the row.
+        Whether it has the smallest median of the row; several may.
     level
         Whether its ratio's interval reaches 1, so that noise may have decided.
     """
@@ -65,12 +65,14 @@ def race(row: Mapping[K, Measurement]) -> dict[K, Lap]:
     right = [key for key in laps if row[key].outcome.ran and not row[key].outcome.failed]
     if len(right) < 2:
         return laps
-    first = min(right, key=lambda key: laps[key].median)
+    first = min(right, key=lambda key: (laps[key].median, row[key].backend, row[key].device))
+    best = laps[first].median
     for key in right:
         against = _paired(row[key].samples, row[first].samples)
-        ratio = against.median if against else laps[key].median / laps[first].median
+        ratio = against.median if against else laps[key].median / best
         low = against.low if against else laps[key].low / laps[first].high
-        laps[key] = replace(laps[key], ratio=ratio, fastest=key == first, level=key != first and low <= 1)
+        fastest = laps[key].median == best
+        laps[key] = replace(laps[key], ratio=ratio, fastest=fastest, level=not fastest and low <= 1)
     return laps
 
 

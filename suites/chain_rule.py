@@ -3,7 +3,7 @@
 Compositions of one number: nested powers, powers in both arguments, repeated use, long chains.
 """
 
-# ruff: noqa: ARG001, ARG005 - every function takes the namespace, whether or not it calls it
+# ruff: noqa: ARG001, ARG005, D403 - every function takes the namespace, called or not; docstrings are formulas
 
 from typing import Any
 
@@ -63,7 +63,7 @@ def cube_of_shifted_quadratic(xp: Any, x: Any) -> Any:
     ),
     Point(x=0.5),
     Point(x=0.890625, label="near the pole"),
-    why="an absolute tolerance: the derivative is 1.7e-6 at one point and 3e6 at another",
+    why="an absolute tolerance: the derivative is 1.7e-6 at one point and 1e7 at another",
     jac=lambda xp, x: -40 * (8 * x - 7) ** -6,
     kinks="pole at x = 7/8",
 )
@@ -128,7 +128,7 @@ def three_deep_chain(xp: Any, x: Any) -> Any:
 @problem(
     Point(x=2.0),
     Point(x=0.5),
-    why="x^n with the exponent taken as a constant: the ln x term goes missing when base and exponent are one",
+    why="x^n with the exponent taken as a constant: the term x^x ln x goes missing",
     domain={"x": POSITIVE},
     jac=lambda xp, x: x**x * (xp.log(x) + 1),
 )
@@ -187,7 +187,7 @@ def product(xp: Any, x: Any, y: Any) -> Any:
 @problem(
     Point(x=0.75),
     Point(x=-2.0),
-    why="reflected operators (number on the left) differentiated as if the operands stood the other way round",
+    why="a number on the left of an operator, differentiated as if the operands were exchanged",
     jac=lambda xp, x: -2 / x**2 + xp.log(0 * x + 2) * 2.0**x,
     kinks="pole at x = 0",
 )
@@ -272,7 +272,7 @@ def logistic_map(xp: Any, x: Any) -> Any:
 
 @problem(
     x=0.203125,
-    why="chaos: the derivative is of order 1e5, and a difference quotient with an ordinary step sees none of it",
+    why="chaos: the slope is of order 1e5, and a difference quotient with an ordinary step sees none of it",
 )
 def logistic_map_long(xp: Any, x: Any) -> Any:
     """x <- 4 x (1 - x), nineteen times"""

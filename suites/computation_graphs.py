@@ -3,7 +3,7 @@
 Functions built from elementary operations one by one, with the intermediate values documents print.
 """
 
-# ruff: noqa: ARG001, ARG005 - every function takes the namespace, whether or not it calls it
+# ruff: noqa: ARG001, ARG005, D403 - every function takes the namespace, called or not; docstrings are formulas
 
 from typing import Any
 
@@ -241,7 +241,7 @@ def _helmholtz_jac(xp: Any, x: Any, b: Any, A: Any, root2: Any) -> Any:
     return first - second / (2 * root2)
 
 
-HELMHOLTZ = {
+HELMHOLTZ: dict[str, Any] = {
     "b": np.array([0.125, 0.25, 0.3125]),
     "A": np.array([[2.0, 0.5, 0.25], [0.5, 1.5, 0.75], [0.25, 0.75, 1.0]]),
     "root2": float(np.sqrt(2)),
@@ -257,7 +257,7 @@ HELMHOLTZ = {
     jac=_helmholtz_jac,
 )
 def helmholtz_energy(xp: Any, x: Any, b: Any, A: Any, root2: Any) -> Any:
-    """sum x ln(x / (1 - b.x)) - x^T A x / (sqrt(8) b.x) ln((1 + (1 + sqrt 2) b.x) / (1 + (1 - sqrt 2) b.x))"""
+    """sum x ln(x / (1 - t)) - x^T A x / (2 r t) ln((1 + (1 + r) t) / (1 + (1 - r) t)), t = b.x, r = sqrt 2"""
     beta = b @ x
     log_ratio = xp.log((1 + (1 + root2) * beta) / (1 + (1 - root2) * beta))
     return xp.sum(x * xp.log(x / (1 - beta))) - x @ (A @ x) / (2 * root2 * beta) * log_ratio
@@ -266,7 +266,7 @@ def helmholtz_energy(xp: Any, x: Any, b: Any, A: Any, root2: Any) -> Any:
 @problem(
     x=0.5,
     y=1.5,
-    why="a node with three children of different kinds: all three contributions must be there before it is left",
+    why="a node with three children: all three contributions must have arrived before it passes its own on",
     jac=lambda xp, x, y: (y * (2 * x * y + xp.exp(x * y) + 1), x * (2 * x * y + xp.exp(x * y) + 1)),
 )
 def shared_subexpression(xp: Any, x: Any, y: Any) -> Any:

@@ -3,7 +3,7 @@
 Vector and matrix functions: shapes (outputs first), products of Jacobians, matrix products, rearrangements.
 """
 
-# ruff: noqa: ARG001, ARG005 - every function takes the namespace, whether or not it calls it
+# ruff: noqa: ARG001, ARG005, D403 - every function takes the namespace, called or not; docstrings are formulas
 
 from typing import Any
 
@@ -396,7 +396,7 @@ def permuted_axes(xp: Any, X: Any, C: Any) -> Any:
 
 @problem(
     X=draws.normal(2, 3),
-    why="reshaping after a transpose: a gradient reshaped without undoing the transpose lands in other entries",
+    why="a gradient reshaped without undoing the transpose lands in other entries",
     jac=lambda xp, X: xp.reshape(np.eye(6)[[0, 3, 1, 4, 2, 5]], (6, 2, 3)),
 )
 def reshaped_transpose(xp: Any, X: Any) -> Any:

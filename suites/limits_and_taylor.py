@@ -3,7 +3,7 @@
 Slopes, zooms, Taylor polynomials, and the functions on which difference quotients go astray.
 """
 
-# ruff: noqa: ARG001, ARG005 - every function takes the namespace, whether or not it calls it
+# ruff: noqa: ARG001, ARG005, D403 - every function takes the namespace, called or not; docstrings are formulas
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def level_curves_of_two_arguments(xp: Any, x: Any, y: Any) -> Any:
     x=[3.0, 2.0],
     t=0.0,
     wrt="t",
-    why="the derivative along the gradient is its squared length, 356: a step normalised by mistake gives 18.9",
+    why="the slope along the gradient is its squared length, 356: a step normalised by mistake gives 18.9",
     jac=lambda xp, x, t: 356.0 + 2 * t * 3752.0,
 )
 def steepest_ascent(xp: Any, x: Any, t: Any) -> Any:
@@ -170,7 +170,7 @@ def vector_field(xp: Any, x: Any) -> Any:
     Point(x=0.0, label="kink"),
     why="the sign of the argument forgotten; at 0 any value in [-1, 1] is a subgradient",
     kinks="x = 0",
-    jac=lambda xp, x: xp.where(x > 0, 1.0, -1.0),
+    jac=lambda xp, x: xp.where(x > 0, 1.0, xp.where(x < 0, -1.0, 0.0)),
 )
 def absolute_value(xp: Any, x: Any) -> Any:
     """|x|"""

@@ -33,15 +33,10 @@ def _render(results: Results) -> str:
         return ""
     seed = results.environment.get("seed")
     entries = [
-        {
-            "number": number,
-            "cell": cell,
-            "quotient": quotient(cell.got, cell.true),
-            "command": _command(cell, seed),
-        }
+        Entry(number=number, cell=cell, quotient=quotient(cell.got, cell.true), command=_command(cell, seed))
         for number, cell in enumerate(failed, start=1)
     ]
-    groups = cells.group(entries, lambda entry: cells.column(entry["cell"]))
+    groups = cells.group(entries, lambda entry: cells.column(entry.cell))
     return render("failures.html", groups=list(groups.items()), opened=len(failed) <= _OPEN)
 
 

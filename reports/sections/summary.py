@@ -71,8 +71,8 @@ def _verdict(cells: Sequence[Measurement], counts: Counter[Outcome]) -> tuple[st
         headline = f"{len(failed):,} of {total} failed"
         return "bad", headline, f" ({kinds}), in {_where(failed)}; {passed or 'none is right'}{not_run}"
     if not passed:
-        return "idle", f"None of {total} ran", f": {idle}."
-    return "good", f"None of {total} failed", f": {passed}{not_run}"
+        return "idle", "Nothing ran", f" in {total}: {idle}."
+    return "good", "Nothing failed", f" in {total}: {passed}{not_run}"
 
 
 def _list(counts: Counter[Outcome], outcomes: Sequence[Outcome]) -> str:
@@ -94,7 +94,8 @@ def _printed(checks: Sequence[PublishedCheck], doubts: Sequence[PublishedCheck])
         return f"All {numbers} agree with the truth." if len(checks) > 1 else "The one printed number agrees."
     agree = sum(check.status == AGREES for check in checks)
     verb = "is" if len(doubts) == 1 else "are"
-    return f"{len(doubts):,} of {numbers} {verb} wrong; {agree:,} agree."
+    rest = f"; {agree:,} agree{'s' if agree == 1 else ''}" if agree else ""
+    return f"{len(doubts):,} of {numbers} {verb} wrong{rest}."
 
 
 def _lines(results: Results) -> list[Line]:
@@ -123,7 +124,7 @@ def _races(cells: Sequence[Measurement]) -> tuple[dict[Column, list[float]], Cou
     """Each column's ratios to the fastest derivative, and how often it was the fastest."""
     ratios: dict[Column, list[float]] = {}
     won: Counter[Column] = Counter()
-    for row in group(cells, place).values():
+    for row in group((cell for cell in cells if cell.samples), place).values():
         asked = derivative([cell.operator for cell in row])
         for entrants in group(
             (cell for cell in row if cell.operator == asked), lambda cell: cell.dtype

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from ..cells import (
     Column,
     Place,
-    column,
     column_order,
+    dtype_order,
     group,
     headings,
     operator_order,
@@ -24,7 +24,7 @@ from ..page import Section
 from ..race import Lap, derivative, lap, race
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from gradcheck import Measurement, Results
 
@@ -50,11 +50,8 @@ def _render(results: Results) -> str:
     timed = [cell for cell in results.cells if lap(cell.samples) is not None]
     if not timed:
         return ""
-    order = column_order(results)
-    shown = sorted({_runner(cell) for cell in timed}, key=order)
-    dtypes = list(
-        dict.fromkeys(who.dtype for who in sorted({column(cell) for cell in timed}, key=_by_dtype(order)))
-    )
+    shown = sorted({_runner(cell) for cell in timed}, key=column_order(results))
+    dtypes = sorted({cell.dtype for cell in timed}, key=dtype_order)
     by_place = group(timed, place)
     by_suite = groupby(sorted(by_place, key=place_order), key=lambda where: where.suite)
     return render(
@@ -70,10 +67,6 @@ def _render(results: Results) -> str:
 def _runner(cell: Measurement) -> Column:
     """A column without its dtype: dtypes are lines here."""
     return Column(cell.backend, cell.device, "")
-
-
-def _by_dtype(order: Callable[[Column], tuple[object, ...]]) -> Callable[[Column], tuple[object, ...]]:
-    return lambda who: order(Column("", "", who.dtype))
 
 
 def _row(where: Place, cells: Sequence[Measurement], shown: Sequence[Column], dtypes: Sequence[str]) -> Row:
