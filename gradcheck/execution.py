@@ -254,6 +254,8 @@ class _Row:
 
     def _truths(self, questions: Sequence[Question]) -> dict[Question, Truth | str]:
         certifiers = {dtype: Certifier(self.instance, dtype) for dtype in self.plan.dtypes}
+        for certifier in certifiers.values():
+            certifier.share(certifiers[self.plan.dtypes[0]])
         seeds = asking.seeds_of(self.instance)
         truths: dict[Question, Truth | str] = {}
         for question in questions:
@@ -338,7 +340,7 @@ class _Row:
         for number in range(self.plan.rounds):
             groups: dict[tuple[str, str], list[int]] = {}
             for at, taken in samples.items():
-                if number < 2 or sum(taken) < _BUDGET:
+                if sum(taken) < _BUDGET:
                     groups.setdefault((cells[at].backend, cells[at].device), []).append(at)
             for key in order.sample(sorted(groups), len(groups)):
                 for at, seconds in zip(groups[key], self._clock(*key, [cells[at] for at in groups[key]]), strict=True):
@@ -356,7 +358,7 @@ class _Row:
         return samples
 
 
-_BUDGET = 0.3  # seconds of samples after which a cell is not timed again
+_BUDGET = 0.1  # seconds of samples after which a cell is not timed again
 
 
 def _finite(samples: Sequence[float]) -> tuple[float, ...]:

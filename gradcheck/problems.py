@@ -112,6 +112,8 @@ class Problem:
     fn
         ``fn(xp, *inputs)`` where ``xp`` is an array-API namespace; besides the standard's functions it
         offers ``xlogy``. It returns one array.
+    inputs
+        Names of the function's inputs, in order.
     points
         Where to differentiate.
     wrt
@@ -136,6 +138,7 @@ class Problem:
 
     name: str
     fn: Callable[..., Any]
+    inputs: tuple[str, ...]
     points: tuple[Point, ...]
     wrt: tuple[str, ...]
     why: str = ""
@@ -145,11 +148,6 @@ class Problem:
     jac: Callable[..., Any] | None = None
     vjp: Callable[..., Any] | None = None
     refuses: str = ""
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Names of the function's inputs, in order."""
-        return _input_names(self.fn)
 
     def __call__(self, xp: Any, *inputs: Any) -> Any:
         """Evaluate the function."""
@@ -236,7 +234,10 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
-    """A problem's function of its ``wrt`` inputs, in one namespace, with the other inputs fixed."""
+    """A problem's function of its ``wrt`` inputs, in one namespace, with the other inputs fixed.
+
+    ``inputs`` holds all inputs, in the function's order.
+    """
 
     problem: Problem
     xp: Any
@@ -244,8 +245,9 @@ class Bound:
 
     def merged(self, values: Sequence[Any]) -> list[Any]:
         """All inputs in order, with these values for the ``wrt`` ones."""
-        given = {**self.inputs, **dict(zip(self.problem.wrt, values, strict=True))}
-        return [given[name] for name in self.problem.inputs]
+        given = dict(self.inputs)
+        given.update(zip(self.problem.wrt, values, strict=True))
+        return list(given.values())
 
     def __call__(self, *values: Any) -> Any:
         """Evaluate."""
@@ -313,6 +315,7 @@ def problem(
         return Problem(
             name=label,
             fn=fn,
+            inputs=names,
             points=tuple(_distinct(points)),
             wrt=selected or _floating(names, points[0]),
             why=why,

@@ -26,6 +26,17 @@ def _log_softmax(xp: Any, z: Any) -> Any:
     return shifted - xp.log(xp.sum(xp.exp(shifted)))
 
 
+def _log_softmax_jac(xp: Any, z: Any) -> Any:
+    """I - 1 p^T, where 1 - p[i] is the sum of the other entries, so that nothing cancels."""
+    identity = np.eye(z.shape[0])
+    others = (1 - identity) * _softmax(xp, z)
+    return identity * xp.sum(others, axis=1) - others
+
+
+def _softmax_jac(xp: Any, z: Any) -> Any:
+    return _softmax(xp, z)[:, None] * _log_softmax_jac(xp, z)
+
+
 @problem(
     Point(
         p=[0.5, 0.5],
@@ -168,8 +179,10 @@ LOGITS = (
     *LOGITS,
     Point(z=[37.5, 0.0, -1.0], label="one dominates"),
     why="diag p - p p^T: the off-diagonal part forgotten; the constant shift must not show in the result",
-    jac=lambda xp, z: _softmax(xp, z)[:, None] * (np.eye(z.shape[0]) - _softmax(xp, z)),
-    vjp=lambda xp, z, cotangent: _softmax(xp, z) * (cotangent - xp.sum(_softmax(xp, z) * cotangent)),
+    jac=_softmax_jac,
+    vjp=lambda xp, z, cotangent: (
+        _softmax(xp, z) * xp.sum(_softmax(xp, z) * (cotangent[:, None] - cotangent), axis=1)
+    ),
 )
 def softmax(xp: Any, z: Any) -> Any:
     """exp(z) / sum exp(z), shifted by max z"""
@@ -180,7 +193,7 @@ def softmax(xp: Any, z: Any) -> Any:
 @problem(
     z=draws.normal(4),
     why="the definition without the shift: must agree with the shifted form wherever it does not overflow",
-    jac=lambda xp, z: _softmax(xp, z)[:, None] * (np.eye(4) - _softmax(xp, z)),
+    jac=_softmax_jac,
 )
 def softmax_without_shift(xp: Any, z: Any) -> Any:
     """exp(z) / sum exp(z)"""
@@ -214,8 +227,10 @@ def softmax_with_temperature(xp: Any, z: Any, temperature: Any) -> Any:
     *LOGITS,
     Point(z=[37.5, 0.0, -1.0], label="one dominates"),
     why="I - 1 p^T and not its transpose; ln of an underflowed softmax would be -infinity",
-    jac=lambda xp, z: np.eye(z.shape[0]) - _softmax(xp, z),
-    vjp=lambda xp, z, cotangent: cotangent - _softmax(xp, z) * xp.sum(cotangent),
+    jac=_log_softmax_jac,
+    vjp=lambda xp, z, cotangent: xp.sum(
+        cotangent[:, None] * _softmax(xp, z) - _softmax(xp, z)[:, None] * cotangent, axis=1
+    ),
 )
 def log_softmax(xp: Any, z: Any) -> Any:
     """z - ln sum exp(z), shifted by max z"""

@@ -85,7 +85,7 @@ class Differentiator:
         rows = [self.vjp(f, xs, self.array(basis)) for basis in _basis(y.shape, y.dtype)]
         columns = zip(*rows, strict=True)
         return [
-            np.stack([self.numpy(row) for row in column]).reshape(*y.shape, *np.shape(x))
+            np.stack([self.numpy(row) for row in column]).reshape((*y.shape, *np.shape(x)))
             for column, x in zip(columns, xs, strict=True)
         ]
 
@@ -99,12 +99,12 @@ class Differentiator:
                 tangents = [basis if i == at else np.zeros_like(other) for i, other in enumerate(plain)]
                 products.append([self.numpy(part) for part in self.hvp(f, xs, [self.array(t) for t in tangents])])
             for row, column in zip(blocks, zip(*products, strict=True), strict=True):
-                row.append(np.stack(column, axis=-1).reshape(*column[0].shape, *x.shape))
+                row.append(np.stack(column, axis=-1).reshape((*column[0].shape, *x.shape)))
         return blocks
 
 
 def _basis(shape: tuple[int, ...], dtype: Any) -> list[np.ndarray]:
-    return list(np.eye(prod(shape), dtype=dtype).reshape(-1, *shape))
+    return list(np.eye(prod(shape), dtype=dtype).reshape((-1, *shape)))
 
 
 def _cpu_only() -> tuple[str, ...]:

@@ -67,7 +67,7 @@ class ComplexStepDifferentiator(Differentiator):
             for basis in np.eye(prod(np.shape(x)), dtype=x.dtype):
                 tangents = [basis.reshape(x.shape) if i == at else np.zeros_like(o) for i, o in enumerate(xs)]
                 columns.append(self.jvp(f, xs, tangents))
-            blocks.append(np.stack(columns, axis=-1).reshape(*np.shape(columns[0]), *x.shape))
+            blocks.append(np.stack(columns, axis=-1).reshape((*np.shape(columns[0]), *x.shape)))
         return blocks
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from gradcheck.backends.base import Answer, Backend, Blocks, Differentiator
-from gradcheck.numeric.differences import Estimate, derivative
+from gradcheck.numeric.differences import Estimate, derivative, sample_noise
 from gradcheck.problems import Bound
 
 
@@ -22,68 +22,85 @@ class DifferencesDifferentiator(Differentiator):
         self.xp = numpy_xp
 
     def jvp(self, f: Bound, xs: Blocks, tangents: Blocks) -> Answer:
-        shape = np.shape(f(*xs))
-        estimate = _along(f, xs, _flat(tangents))
-        return Answer(estimate.value.reshape(shape), estimate.error.reshape(shape))
+        samples = _Samples(f, xs)
+        estimate = samples.along(_flat(tangents))
+        return Answer(estimate.value.reshape(samples.output), estimate.error.reshape(samples.output))
 
     def gradient(self, f: Bound, xs: Blocks) -> Answer:
-        return self._by_entry(xs, [_along(f, xs, basis) for basis in _basis(xs)], ())
+        return self.jacobian(f, xs)
 
     def jacobian(self, f: Bound, xs: Blocks) -> Answer:
-        return self._by_entry(xs, [_along(f, xs, basis) for basis in _basis(xs)], np.shape(f(*xs)))
+        samples = _Samples(f, xs)
+        return _by_entry([samples.along(basis) for basis in _basis(xs)], xs, samples.output)
 
     def vjp(self, f: Bound, xs: Blocks, cotangent: Any) -> Answer:
         weights = np.ravel(cotangent).astype(np.float64)
-        columns = [_along(f, xs, basis) for basis in _basis(xs)]
-        weighted = [Estimate(weights @ c.value, np.abs(weights) @ c.error) for c in columns]
-        return self._by_entry(xs, weighted, ())
+        samples = _Samples(f, xs)
+        columns = [samples.along(basis) for basis in _basis(xs)]
+        return _by_entry([Estimate(weights @ c.value, np.abs(weights) @ c.error) for c in columns], xs, ())
 
     def hvp(self, f: Bound, xs: Blocks, tangents: Blocks) -> Answer:
-        tangent = _flat(tangents)
-        along = _along(f, xs, tangent, order=2)
-        products = [_mixed(f, xs, basis, tangent, along) for basis in _basis(xs)]
-        return self._by_entry(xs, products, ())
+        samples, tangent = _Samples(f, xs), _flat(tangents)
+        along = samples.along(tangent, order=2)
+        products = [samples.mixed(b, tangent, samples.along(b, order=2), along) for b in _basis(xs)]
+        return _by_entry(products, xs, ())
 
     def hessian(self, f: Bound, xs: Blocks) -> Answer:
-        basis = _basis(xs)
-        diagonal = [_along(f, xs, b, order=2) for b in basis]
+        samples, basis = _Samples(f, xs), _basis(xs)
+        diagonal = [samples.along(b, order=2) for b in basis]
         n = len(basis)
         value, error = np.empty((n, n)), np.empty((n, n))
         for i in range(n):
-            for j in range(i, n):
-                entry = diagonal[i] if i == j else _mixed(f, xs, basis[i], basis[j], diagonal[j], diagonal[i])
+            for j in range(i + 1):
+                entry = diagonal[i] if i == j else samples.mixed(basis[i], basis[j], diagonal[i], diagonal[j])
                 value[i, j] = value[j, i] = entry.value.item()
                 error[i, j] = error[j, i] = entry.error.item()
         return Answer(_tiles(value, xs), _tiles(error, xs))
 
-    def _by_entry(self, xs: Blocks, columns: Sequence[Estimate], output: tuple[int, ...]) -> Answer:
-        """Blocks of shape output + input from one estimate per input entry."""
-        values, errors = np.stack([c.value for c in columns], -1), np.stack([c.error for c in columns], -1)
-        return Answer(_blocks(values, xs, output), _blocks(errors, xs, output))
+
+class _Samples:
+    """A function of flat inputs, sampled along lines through one point; its noise is measured once."""
+
+    def __init__(self, f: Bound, xs: Blocks) -> None:
+        self._f = f
+        self._shapes = [np.shape(x) for x in xs]
+        self._cuts = np.cumsum([0, *(np.size(x) for x in xs)])
+        self._point, self._dtype = _flat(xs), np.asarray(xs[0]).dtype
+        self.output = np.shape(f(*xs))
+        self._noise = sample_noise(self._line(np.ones_like(self._point)))
+
+    def along(self, direction: np.ndarray, order: int = 1) -> Estimate:
+        """Derivative along a flat direction of all inputs."""
+        moving = direction != 0
+        if not np.any(moving):
+            return Estimate(np.zeros(prod(self.output)), np.zeros(prod(self.output)))
+        at, by = np.abs(self._point[moving]), np.abs(direction[moving])
+        return derivative(
+            self._line(direction),
+            scale=float(np.min(np.maximum(at, 1) / by)),
+            order=order,
+            jitter=float(np.max(at / by)) * float(np.finfo(self._dtype).eps) / 2,
+            noise=self._noise,
+        )
+
+    def mixed(self, one: np.ndarray, other: np.ndarray, own: Estimate, others: Estimate) -> Estimate:
+        """``one H other`` by polarisation: the curvature along the sum less those along each, halved."""
+        both = self.along(one + other, order=2)
+        return Estimate((both.value - own.value - others.value) / 2, (both.error + own.error + others.error) / 2)
+
+    def _line(self, direction: np.ndarray) -> Callable[[float], np.ndarray]:
+        def phi(step: float) -> np.ndarray:
+            moved = (self._point + step * direction).astype(self._dtype)
+            parts = zip(self._cuts, self._cuts[1:], self._shapes, strict=False)
+            return np.ravel(self._f(*(moved[start:stop].reshape(shape) for start, stop, shape in parts)))
+
+        return phi
 
 
-def _along(f: Bound, xs: Blocks, direction: np.ndarray, order: int = 1) -> Estimate:
-    """Derivative along a flat direction of all inputs."""
-    flat, dtype = _flat(xs), np.asarray(xs[0]).dtype
-    moving = direction != 0
-    scale = float(np.min(np.maximum(np.abs(flat[moving]), 1) / np.abs(direction[moving])))
-    jitter = float(np.max(np.abs(flat[moving] / direction[moving]))) * float(np.finfo(dtype).eps) / 2
-    shapes = [np.shape(x) for x in xs]
-
-    def phi(step: float) -> np.ndarray:
-        moved = (flat + step * direction).astype(dtype)
-        return np.ravel(f(*(part.reshape(shape) for part, shape in zip(_cut(moved, shapes), shapes, strict=True))))
-
-    return derivative(phi, scale=scale, order=order, jitter=jitter)
-
-
-def _mixed(
-    f: Bound, xs: Blocks, one: np.ndarray, other: np.ndarray, along: Estimate, own: Estimate | None = None
-) -> Estimate:
-    """``one H other`` by polarisation: the curvature along the sum less those along each, halved."""
-    own = own or _along(f, xs, one, order=2)
-    both = _along(f, xs, one + other, order=2) if np.any(one + other) else Estimate(0 * own.value, 0 * own.error)
-    return Estimate((both.value - own.value - along.value) / 2, (both.error + own.error + along.error) / 2)
+def _by_entry(columns: Sequence[Estimate], xs: Blocks, output: tuple[int, ...]) -> Answer:
+    """Blocks of shape output + input from one estimate per input entry."""
+    values, errors = np.stack([c.value for c in columns], -1), np.stack([c.error for c in columns], -1)
+    return Answer(_blocks(values, xs, output), _blocks(errors, xs, output))
 
 
 def _flat(xs: Blocks) -> np.ndarray:
@@ -94,15 +111,11 @@ def _basis(xs: Blocks) -> list[np.ndarray]:
     return list(np.eye(sum(np.size(x) for x in xs)))
 
 
-def _cut(flat: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
-    return np.split(flat, np.cumsum([prod(shape) for shape in shapes])[:-1])
-
-
 def _blocks(matrix: np.ndarray, xs: Blocks, output: tuple[int, ...]) -> list[np.ndarray]:
     shapes = [np.shape(x) for x in xs]
     sizes = np.cumsum([prod(shape) for shape in shapes])[:-1]
     parts = np.split(matrix, sizes, axis=-1)
-    return [part.reshape(*output, *shape) for part, shape in zip(parts, shapes, strict=True)]
+    return [np.reshape(part, (*output, *shape)) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _tiles(matrix: np.ndarray, xs: Blocks) -> list[list[np.ndarray]]:

@@ -21,9 +21,9 @@ class HandwrittenDifferentiator(Differentiator):
 
     def vjp(self, f: Bound, xs: Blocks, cotangent: Any) -> Any:
         if f.problem.vjp is None:
-            k = np.size(cotangent)
-            return [np.ravel(cotangent) @ np.reshape(block, (k, -1)) for block in self.jacobian(f, xs)]
-        return _tuple(f.problem.vjp(self.xp, *f.merged(xs), cotangent))
+            rank = np.ndim(cotangent)
+            return [np.tensordot(cotangent, block, axes=rank) for block in self._closed(f, xs)]
+        return _blocks(f.problem.vjp(self.xp, *f.merged(xs), cotangent), xs)
 
     def jvp(self, f: Bound, xs: Blocks, tangents: Blocks) -> Any:
         shape = np.shape(f(*xs))
@@ -36,11 +36,12 @@ class HandwrittenDifferentiator(Differentiator):
     def _closed(self, f: Bound, xs: Blocks) -> Any:
         if f.problem.jac is None:
             raise Unsupported("has only a pullback here" if f.problem.vjp else "has no hand-written rule here")
-        return _tuple(f.problem.jac(self.xp, *f.merged(xs)))
+        return _blocks(f.problem.jac(self.xp, *f.merged(xs)), xs)
 
 
-def _tuple(blocks: Any) -> tuple[Any, ...]:
-    return blocks if isinstance(blocks, tuple) else (blocks,)
+def _blocks(blocks: Any, xs: Blocks) -> list[Any]:
+    """One array per input; a formula has no dtype of its own, it takes the inputs'."""
+    return [np.asarray(block, dtype=xs[0].dtype) for block in (blocks if isinstance(blocks, tuple) else (blocks,))]
 
 
 handwritten = Backend(

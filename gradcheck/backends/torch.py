@@ -45,7 +45,7 @@ class TorchDifferentiator(Differentiator):
         y = f(*leaves)
         rows = [self._pull(entry, leaves, None, keep=True) for entry in y.reshape(-1)]
         return [
-            self._torch.stack(column).reshape(*y.shape, *x.shape)
+            self._torch.stack(column).reshape((*y.shape, *x.shape))
             for column, x in zip(zip(*rows, strict=True), xs, strict=True)
         ]
 
@@ -60,7 +60,7 @@ class TorchDifferentiator(Differentiator):
         for g in self._gradient(f, leaves):
             rows = [self._pull(entry, leaves, None, keep=True) for entry in g.reshape(-1)]
             columns = zip(zip(*rows, strict=True), xs, strict=True)
-            blocks.append([self._torch.stack(column).reshape(*g.shape, *x.shape) for column, x in columns])
+            blocks.append([self._torch.stack(column).reshape((*g.shape, *x.shape)) for column, x in columns])
         return blocks
 
     def _leaves(self, xs: Blocks) -> list[Any]:

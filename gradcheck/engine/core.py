@@ -179,7 +179,9 @@ def apply(primitive: Primitive, *args: Any, **params: Any) -> Any:
     """Apply a primitive; record it on the youngest tape among its arguments, if there is one."""
     tapes = [arg.tape for arg in args if isinstance(arg, Traced)]
     if not tapes:
-        return primitive.forward(*args, **params)
+        value = primitive.forward(*args, **params)
+        # A Python number stays one: a NumPy scalar in its place would widen float32 arrays it meets.
+        return value.item() if args and all(type(arg) in (int, float) for arg in args) else value
     tape = max(tapes, key=lambda candidate: candidate.birth)
     inputs, parents = [], []
     for position, arg in enumerate(args):
@@ -202,7 +204,10 @@ def elementwise(
     """A broadcasting operation from its partial derivatives ``partial(output, *inputs)``, one an argument."""
 
     def carry(position: int, flow: Any, output: Any, *inputs: Any) -> Any:
-        return multiply(flow, partials[position](output, *inputs))
+        product = multiply(flow, partials[position](output, *inputs))
+        # A flow of exactly 0 comes from a branch not taken: it stays 0 where the partial is infinite or NaN.
+        stopped = np.equal(primal_of(flow), 0) & ~np.isfinite(primal_of(product))
+        return where(stopped, 0.0, product) if np.any(stopped) else product
 
     return Primitive(
         name=name, forward=forward, push=carry, pull=carry, points=points, symbol=symbol, arity=len(partials)
@@ -264,6 +269,19 @@ multiply = bilinear(
     lambda g, a, b: multiply(g, a),
     points=((2.0, -3.0), (0.0, 5.0)),
     symbol="{} * {}",
+)
+
+def _select(position: int, flow: Any, output: Any, condition: Any, a: Any, b: Any) -> Any:
+    return where(condition, flow, 0.0) if position == 1 else where(condition, 0.0, flow)
+
+
+where = Primitive(
+    name="where",
+    forward=lambda condition, a, b: np.where(condition, a, b)[()],
+    push=_select,
+    pull=_select,
+    points=((True, 2.0, -3.0), (False, 2.0, -3.0)),
+    arity=3,
 )
 
 reshape = linear(

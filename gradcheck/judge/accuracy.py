@@ -29,6 +29,7 @@ _SEVERITY = (
     Outcome.OK,
     Outcome.CONVENTION,
     Outcome.UNDEFINED,
+    Outcome.UNSUPPORTED,
     Outcome.LOST_TINY,
     Outcome.NAN,
     Outcome.WRONG,
@@ -106,10 +107,12 @@ def _entry(at: int, got: float, bar: float, entry: Entry, scale: float, dtype: s
     if error <= allowed:
         return _Judged(at, Outcome.EXACT, error, entry, excess)
     magnitude = abs(float(entry.low.mid()))
+    if error <= bar:
+        says_something = bar < max(magnitude, scale / 10) or scale == 0
+        return _Judged(at, Outcome.OK if says_something else Outcome.UNSUPPORTED, error, entry, excess)
     if got == 0 and magnitude < np.finfo(dtype).eps * max(scale, 1.0):
         return _Judged(at, Outcome.LOST_TINY, error, entry, excess)
-    has_a_digit = bar < max(magnitude, scale / 10)
-    return _Judged(at, Outcome.OK if error <= bar and has_a_digit else Outcome.WRONG, error, entry, excess)
+    return _Judged(at, Outcome.WRONG, error, entry, excess)
 
 
 def _distance(got: float, entry: Entry) -> float:
@@ -167,6 +170,8 @@ def _reason(worst: _Judged, index: str, got: str) -> str:
         return f"at {index}: one-sided values {entry.text(6)}; answered {got}"
     if outcome is Outcome.OK:
         return f"at {index}: off by {worst.error:.1e}, within the error bar it states"
+    if outcome is Outcome.UNSUPPORTED:
+        return f"at {index}: cannot resolve {entry.text(6)}: the error bar it states is wider"
     if outcome is Outcome.LOST_TINY:
         return f"at {index}: the derivative is {decimal(entry.low, 6)}, answered 0"
     allowed = ULPS_OF_A_FUNCTION * entry.bound

@@ -18,7 +18,7 @@ from gradcheck.numeric.noise import noise_level
 Function = Callable[[float], np.ndarray]
 
 _RATIO = 2.0
-_ROWS = 11
+_ROWS = 8
 _COLUMNS = 6
 
 
@@ -30,7 +30,9 @@ class Estimate:
     error: np.ndarray
 
 
-def derivative(phi: Function, *, scale: float = 1.0, order: int = 1, jitter: float = 0.0) -> Estimate:
+def derivative(
+    phi: Function, *, scale: float = 1.0, order: int = 1, jitter: float = 0.0, noise: np.ndarray | float = 0.0
+) -> Estimate:
     """First or second derivative of ``phi`` at 0.
 
     Parameters
@@ -44,25 +46,38 @@ def derivative(phi: Function, *, scale: float = 1.0, order: int = 1, jitter: flo
         1 or 2.
     jitter
         How far the argument itself is off where a step is added to it and rounded, in units of the step.
+    noise
+        Error of one sample where it is known (:func:`sample_noise`); never taken for less than two units in
+        the last place of the largest sample.
     """
     with np.errstate(all="ignore"):
-        centre = np.atleast_1d(np.asarray(phi(0.0), dtype=np.float64))
-        first = _extrapolated(phi, centre, scale / 8, order, jitter)
+        centre = np.atleast_1d(phi(0.0))
+        noise = np.fmax(noise, 2 * np.finfo(centre.dtype).eps * np.abs(centre))
+        first = _extrapolated(phi, centre, scale / 8, order, jitter, noise)
         if np.all(np.isfinite(first.value)):
             return first
-        finer = _extrapolated(phi, centre, scale * 2.0**-24, order, jitter)
+        finer = _extrapolated(phi, centre, scale * 2.0**-24, order, jitter, noise)
         return Estimate(
             np.where(np.isfinite(first.value), first.value, finer.value),
             np.where(np.isfinite(first.value), first.error, finer.error),
         )
 
 
-def _extrapolated(phi: Function, centre: np.ndarray, longest: float, order: int, jitter: float) -> Estimate:
+def sample_noise(phi: Function, *, scale: float = 1.0) -> np.ndarray:
+    """The error of one sample of ``phi`` near 0, measured where it settles (NaN where it does not)."""
+    with np.errstate(all="ignore"):
+        spacing = scale * 2.0**-20
+        return 2 * noise_level(_samples(phi, spacing * np.arange(8)))
+
+
+def _extrapolated(
+    phi: Function, centre: np.ndarray, longest: float, order: int, jitter: float, noise: np.ndarray
+) -> Estimate:
     steps = longest * _RATIO ** -np.arange(_ROWS)
     ahead, behind = _samples(phi, steps), _samples(phi, -steps)
     column = steps.reshape(-1, *[1] * centre.ndim)
-    slope = np.abs(ahead - behind) / (2 * column)
-    noise = _noise(phi, centre, ahead, steps[-1]) + jitter * slope
+    size = np.max(np.abs(np.where(np.isfinite(ahead), ahead, 0)), axis=0)
+    noise = np.fmax(noise, 2 * np.finfo(centre.dtype).eps * size) + jitter * np.abs(ahead - behind) / (2 * column)
     if order == 1:
         table, floor = (ahead - behind) / (2 * column), noise / column
     else:
@@ -82,12 +97,3 @@ def _extrapolated(phi: Function, centre: np.ndarray, longest: float, order: int,
 
 def _samples(phi: Function, steps: np.ndarray) -> np.ndarray:
     return np.stack([np.atleast_1d(phi(float(h))) for h in steps]).astype(np.float64)
-
-
-def _noise(phi: Function, centre: np.ndarray, ahead: np.ndarray, step: float) -> np.ndarray:
-    """Error of one sample: measured, and at least one rounding of the largest value."""
-    dtype = np.asarray(phi(0.0)).dtype
-    size = np.max(np.abs(np.where(np.isfinite(ahead), ahead, 0)), axis=0)
-    size = np.fmax(size, np.abs(centre))
-    measured = noise_level(_samples(phi, step * np.arange(8) / 64))
-    return np.fmax(2 * measured, np.finfo(dtype).eps * size)

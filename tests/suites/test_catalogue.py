@@ -138,9 +138,9 @@ def is_number(text: str) -> bool:
     return True
 
 
-PRINTED = [
-    (instance, *entry) for instance in INSTANCES if instance.point.published for entry in published(instance)
-]
+@pytest.fixture(scope="module")
+def printed() -> list[tuple[str, str, str, float]]:
+    return [entry for instance in INSTANCES if instance.point.published for entry in published(instance)]
 
 
 def test_every_topic_is_there_with_a_title():
@@ -223,14 +223,14 @@ def test_hand_written_rule_agrees_with_differences(instance):
         assert np.all(np.abs(part - expected) <= tolerance)
 
 
-def test_every_document_is_quoted():
-    assert {source[0] for _, source, *_ in PRINTED} == set("DAMOF")
+def test_every_document_is_quoted(printed):
+    assert {source[0] for source, *_ in printed} == set("DAMOF")
 
 
-def test_printed_errors_are_these_five():
+def test_printed_errors_are_these_five(printed):
     wrong = [
         (source, quantity, text)
-        for _, source, quantity, text, true in PRINTED
+        for source, quantity, text, true in printed
         if is_number(text) and not agrees(text, true)
     ]
     assert sorted(wrong) == [
@@ -242,8 +242,8 @@ def test_printed_errors_are_these_five():
     ]
 
 
-def test_one_printed_claim_has_no_number():
-    claims = [(source, text) for _, source, _, text, _ in PRINTED if not is_number(text)]
+def test_one_printed_claim_has_no_number(printed):
+    claims = [(source, text) for source, _, text, _ in printed if not is_number(text)]
     assert claims == [("F-5", "formula only")]
 
 
@@ -402,3 +402,11 @@ def test_attention_of_equal_keys_is_the_mean_of_values():
 def test_convolution_is_a_correlation():
     x, w = np.arange(7.0) ** 2, np.array([1.0, -2.0, 0.5])
     assert call("convolution", x, w) == pytest.approx(np.correlate(x, w, "valid"))
+
+
+def test_smallest_network_by_hand():
+    W1, b1, w2, x = [[0.1, -0.2], [0.3, 0.4]], [0.05, -0.05], [0.7, -0.6], [1.0, -2.0]
+    assert call("two_layer_perceptron", W1, b1, w2, 0.2, x, 0.5) == pytest.approx(0.061486924765188687)
+    assert gradient("two_layer_perceptron", W1, b1, w2, 0.2, x, 0.5) == pytest.approx(
+        np.array([[0.18397727970188544, -0.36795455940377087], [-0.15769481117304466, 0.31538962234608932]])
+    )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.engine.core import Primitive, add, elementwise, linear, multiply, primal_of
+from gradcheck.engine.core import add, elementwise, linear, multiply, primal_of, where
 
 subtract = elementwise(
     "subtract", np.subtract, lambda y, a, b: 1.0, lambda y, a, b: -1.0, points=((2.0, -3.0),), symbol="{} - {}"
@@ -114,18 +114,4 @@ minimum = elementwise(
     lambda y, a, b: _share(y, a, b),
     lambda y, a, b: _share(y, b, a),
     points=((2.0, -3.0), (-3.0, 2.0)),
-)
-
-
-def _select(position: int, flow: Any, output: Any, condition: Any, a: Any, b: Any) -> Any:
-    return where(condition, flow, 0.0) if position == 1 else where(condition, 0.0, flow)
-
-
-where = Primitive(
-    name="where",
-    forward=lambda condition, a, b: np.where(condition, a, b)[()],
-    push=_select,
-    pull=_select,
-    points=((True, 2.0, -3.0), (False, 2.0, -3.0)),
-    arity=3,
 )
