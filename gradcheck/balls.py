@@ -183,11 +183,11 @@ def lift(value: Scalar) -> Ball:
     return Ball(arb_series([+exact]))
 
 
-def curve(start: Any, *terms: tuple[int, float]) -> Ball:
+def curve(start: Any, *terms: tuple[int, Any]) -> Ball:
     """The element ``start + sum of slope t^order`` of a curve through a point."""
     coefficients = [arb(start)] + [arb(0)] * max((order for order, _ in terms), default=0)
     for order, slope in terms:
-        coefficients[order] += arb(float(slope))
+        coefficients[order] += slope
     return Ball(arb_series(coefficients))
 
 

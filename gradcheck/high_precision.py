@@ -43,7 +43,8 @@ def answer(
 
     The rounding bound of an entry is what one unit roundoff in each input, constants included, changes in it,
     plus one in itself: its componentwise condition (N. Higham, "Accuracy and Stability of Numerical
-    Algorithms", 2nd ed., SIAM 2002, section 1.6) times the roundoff, counted once for every input.
+    Algorithms", 2nd ed., SIAM 2002, section 1.6) times the roundoff, as often as there are inputs, since every
+    sum and elimination over them may round once an input.
 
     Raises
     ------
@@ -142,7 +143,8 @@ def _bounds(asked: _Question, inputs: dict[str, Any], values: Vector, roundoff: 
             weight = abs(np.ravel(array)[at])
             slopes = _difference(asked.at, inputs, name, at)
             changes = [change + weight * abs(slope) for change, slope in zip(changes, slopes, strict=True)]
-    return [float(roundoff * change) for change in changes]
+    terms = sum(np.size(array) for array in inputs.values() if np.asarray(array).dtype == object)
+    return [float(terms * roundoff * change) for change in changes]
 
 
 def _difference(function: Callable[[dict[str, Any]], Vector], inputs: dict[str, Any], name: str, at: int) -> Vector:

@@ -28,8 +28,8 @@ class Outcome(Enum):
     """Everything that can become of a cell; the value is the sentence people read."""
 
     EXACT = "exact", "E", "within the rounding bound of the dtype"
-    OK = "ok", "O", "within the error bar the backend states"
-    WRONG = "wrong", "W", "outside the rounding bound and any stated error bar"
+    OK = "ok", "O", "right to the digits shown: within its own error bar, or half of the digits rounding leaves"
+    WRONG = "wrong", "W", "neither rounding nor a stated error bar explains the answer"
     NAN = "nan", "N", "not a finite number where a finite derivative exists"
     CONVENTION = "convention", "C", "a valid subgradient or one-sided value at a kink"
     LOST_TINY = "lost-tiny", "T", "a tiny nonzero derivative returned as 0"

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,6 +34,10 @@ MANTISSA = {"float64": 53, "float32": 24}
 _LADDER = (128, 256, 512, 1024, 2048)
 _CERTIFIED = arb(10) ** -30
 _NEAR = (8, 16, 32, 64, 128)  # one-sided limits are read off at 10^-8 ... 10^-128 from the point
+
+# A tangent of 1 meets no rounding where values are small integers, but a backend that carries a cotangent
+# of many digits does: rounding bounds are taken with a seed that fills the mantissa.
+_SEED = 4 / 3
 
 _xp = Extended(np, FUNCTIONS)
 
@@ -147,7 +151,7 @@ class Certifier:
             entries = list(getattr(self, f"_{operator}")(tangent, cotangent))
         except (Undecided, TypeError, AttributeError, ValueError, NotImplementedError):
             return self._fallback(operator, tangent, cotangent)
-        return Truth(kind="ball", entries=entries, digits=_certified_digits(entries))
+        return Truth(kind="ball", entries=_zeros_beside(entries), digits=_certified_digits(entries))
 
     def _fallback(self, operator: str, tangent: np.ndarray, cotangent: np.ndarray) -> Truth:
         made = high_precision.answer(self.instance, self.dtype, operator, tangent, cotangent, self.layout)
@@ -177,21 +181,28 @@ class Certifier:
             yield from row
 
     def _jvp(self, tangent: np.ndarray, cotangent: np.ndarray) -> Iterator[Entry]:
-        yield from self._slopes(dict(enumerate(tangent)))
+        along = self._slopes(dict(enumerate(tangent)))
+        rows = zip(*(self._slopes({i: 1.0}) for i in range(self.layout.n)), strict=True)
+        yield from (_no_finer_than(entry, tangent, row) for entry, row in zip(along, rows, strict=True))
 
     def _vjp(self, tangent: np.ndarray, cotangent: np.ndarray) -> Iterator[Entry]:
         for i in range(self.layout.n):
             yield _weighted(cotangent, self._slopes({i: 1.0}), self.dtype)
 
     def _hessian(self, tangent: np.ndarray, cotangent: np.ndarray) -> Iterator[Entry]:
-        n = self.layout.n
-        upper = {(i, j): self._curvature(i, {j: 1.0}) for i in range(n) for j in range(i, n)}
-        for i in range(n):
-            yield from (upper[min(i, j), max(i, j)] for j in range(n))
+        yield from (entry for row in self._second for entry in row)
 
     def _hvp(self, tangent: np.ndarray, cotangent: np.ndarray) -> Iterator[Entry]:
-        for i in range(self.layout.n):
-            yield self._curvature(i, dict(enumerate(tangent)))
+        for i, row in enumerate(self._second):
+            yield _no_finer_than(self._curvature(i, dict(enumerate(tangent))), tangent, row)
+
+    @cached_property
+    def _second(self) -> list[list[Entry]]:
+        """The Hessian by rows."""
+        n = self.layout.n
+        upper = {(i, j): self._curvature(i, {j: 1.0}) for i in range(n) for j in range(i, n)}
+        flat = _zeros_beside([upper[min(i, j), max(i, j)] for i in range(n) for j in range(n)])
+        return [list(flat[i * n : (i + 1) * n]) for i in range(n)]
 
     # Coefficients along curves.
 
@@ -255,6 +266,7 @@ class Certifier:
 
     def _certify(self, path: tuple[Any, ...], order: int) -> tuple[list[tuple[Any, Any]], bool]:
         rough, _ = self._run(path, order, MANTISSA[self.dtype], hull=True)
+        rough = [ball * arb(_SEED) ** -_factors(order) for ball in rough]
         key = path, order
         if key not in self._exact:
             self._exact[key] = self._widen(path, order, rough)
@@ -277,15 +289,15 @@ class Certifier:
     def _run(self, path: Any, order: int, bits: int, *, hull: bool = False, shift: Any = None) -> tuple[list[Any], bool]:
         """A coefficient of every output along a curve, and whether a tie was met."""
         with evaluation(bits, order + 1, hull=hull) as run:
-            inputs = self._on_curve(path, shift or {})
+            inputs = self._on_curve(path, shift or {}, _SEED if hull else 1.0)
             value = self.instance.problem.fn(_xp, *inputs)
             cells = np.ravel(np.asarray(value, dtype=object))
             return [_coefficient(cell, order) for cell in cells], run.tied
 
-    def _on_curve(self, path: Any, shift: Mapping[int, Any]) -> list[Any]:
-        terms: dict[int, list[tuple[int, float]]] = {}
+    def _on_curve(self, path: Any, shift: Mapping[int, Any], seed: float) -> list[Any]:
+        terms: dict[int, list[tuple[int, Any]]] = {}
         for power, position, slope in path:
-            terms.setdefault(position, []).append((power, slope))
+            terms.setdefault(position, []).append((power, arb(slope) * arb(seed)))
         inputs, offset = [], 0
         for name, array in self._arrays.items():
             if name not in self._wrt:
@@ -317,6 +329,11 @@ class Certifier:
             Entry(left=left, right=right)
             for left, right in zip(sides[-1], sides[1], strict=True)
         ]
+
+
+def _factors(order: int) -> int:
+    """How many seeds multiply into a coefficient: of t one, of t^5 = t^2 t^3 two."""
+    return {0: 0, 1: 1, 5: 2}[order]
 
 
 def _path(power: int, direction: Mapping[int, float]) -> tuple[tuple[int, int, float], ...]:
@@ -357,6 +374,22 @@ def _weighted(weights: np.ndarray, entries: Sequence[Entry], dtype: str) -> Entr
     u = 2.0 ** -MANTISSA[dtype]
     terms = [abs(float(w)) * (e.bound + u * len(entries) * abs(float(e.high.mid()))) for w, e in zip(weights, entries, strict=True)]
     return Entry(low=low, high=high, bound=max(sum(terms), _half_ulp(high, dtype)))
+
+
+def _no_finer_than(entry: Entry, weights: np.ndarray, row: Sequence[Entry]) -> Entry:
+    """A product's entry: it may be formed from the matrix, so the roundings of its terms are allowed too."""
+    if not entry.defined or not all(term.defined for term in row):
+        return entry
+    return replace(entry, bound=max(entry.bound, sum(abs(float(w)) * t.bound for w, t in zip(weights, row, strict=True))))
+
+
+def _zeros_beside(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """A derivative that is exactly 0 has no size of its own: it may be off by what its neighbours may."""
+    largest = max((entry.bound for entry in entries if entry.defined), default=0.0)
+    return [
+        replace(entry, bound=largest) if entry.smooth and entry.low.is_zero() and math.isfinite(largest) else entry
+        for entry in entries
+    ]
 
 
 def _half_ulp(x: Any, dtype: str) -> float:

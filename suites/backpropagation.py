@@ -3,8 +3,6 @@
 Activations, a neuron, a layer, a batch, a network, and the rules written by hand for them.
 """
 
-# ruff: noqa: ARG001, ARG005, D403 - every function takes the namespace, called or not; docstrings are formulas
-
 from typing import Any
 
 import numpy as np

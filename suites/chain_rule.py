@@ -3,8 +3,6 @@
 Compositions of one number: nested powers, powers in both arguments, repeated use, long chains.
 """
 
-# ruff: noqa: ARG001, ARG005, D403 - every function takes the namespace, called or not; docstrings are formulas
-
 from typing import Any
 
 import numpy as np

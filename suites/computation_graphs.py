@@ -3,8 +3,6 @@
 Functions built from elementary operations one by one, with the intermediate values documents print.
 """
 
-# ruff: noqa: ARG001, ARG005, D403 - every function takes the namespace, called or not; docstrings are formulas
-
 from typing import Any
 
 import numpy as np

@@ -3,8 +3,6 @@
 Entropy, divergences and cross-entropy, on the simplex and through a softmax.
 """
 
-# ruff: noqa: ARG005, D403 - every function takes the namespace, called or not; docstrings are formulas
-
 from typing import Any
 
 import numpy as np

@@ -3,8 +3,6 @@
 Vector and matrix functions: shapes (outputs first), products of Jacobians, matrix products, rearrangements.
 """
 
-# ruff: noqa: ARG001, ARG005, D403 - every function takes the namespace, called or not; docstrings are formulas
-
 from typing import Any
 
 import numpy as np

@@ -3,8 +3,6 @@
 Slopes, zooms, Taylor polynomials, and the functions on which difference quotients go astray.
 """
 
-# ruff: noqa: ARG001, ARG005, D403 - every function takes the namespace, called or not; docstrings are formulas
-
 from typing import Any
 
 import numpy as np

@@ -3,8 +3,6 @@
 Rules of probability as functions of their probabilities, and likelihoods as functions of parameters.
 """
 
-# ruff: noqa: ARG001, ARG005, D403 - every function takes the namespace, called or not; docstrings are formulas
-
 from typing import Any
 
 import numpy as np

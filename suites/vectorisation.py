@@ -3,8 +3,6 @@
 Loops against whole-array operations, and every direction in which an operand can be broadcast or reduced.
 """
 
-# ruff: noqa: ARG001, ARG005, D403 - every function takes the namespace, called or not; docstrings are formulas
-
 from typing import Any
 
 import numpy as np

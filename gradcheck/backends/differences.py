@@ -78,6 +78,7 @@ class _Samples:
         return derivative(
             self._line(direction),
             scale=float(np.min(np.maximum(at, 1) / by)),
+            finest=float(np.min(at[at > 0] / by[at > 0], initial=1.0)),
             order=order,
             jitter=float(np.max(at / by)) * float(np.finfo(self._dtype).eps) / 2,
             noise=self._noise,

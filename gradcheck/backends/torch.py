@@ -27,7 +27,7 @@ class TorchDifferentiator(Differentiator):
         return self._torch.tensor(x, device=self._device)
 
     def numpy(self, x: Any) -> np.ndarray:
-        return np.asarray(x.detach().cpu().numpy() if isinstance(x, self._torch.Tensor) else x)
+        return x.numpy(force=True) if isinstance(x, self._torch.Tensor) else np.asarray(x)
 
     def synchronize(self) -> None:
         if self._device.type == "cuda":

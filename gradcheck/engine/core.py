@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 _births = count()
+_NUMBERS = frozenset({bool, int, float, np.bool})  # np.bool is what comparing two numbers gives
 
 
 class Traced:
@@ -181,7 +182,8 @@ def apply(primitive: Primitive, *args: Any, **params: Any) -> Any:
     if not tapes:
         value = primitive.forward(*args, **params)
         # A Python number stays one: a NumPy scalar in its place would widen float32 arrays it meets.
-        return value.item() if args and all(type(arg) in (int, float) for arg in args) else value
+        weak = args and np.ndim(value) == 0 and all(type(arg) in _NUMBERS for arg in args)
+        return value.item() if weak else value
     tape = max(tapes, key=lambda candidate: candidate.birth)
     inputs, parents = [], []
     for position, arg in enumerate(args):
@@ -204,10 +206,7 @@ def elementwise(
     """A broadcasting operation from its partial derivatives ``partial(output, *inputs)``, one an argument."""
 
     def carry(position: int, flow: Any, output: Any, *inputs: Any) -> Any:
-        product = multiply(flow, partials[position](output, *inputs))
-        # A flow of exactly 0 comes from a branch not taken: it stays 0 where the partial is infinite or NaN.
-        stopped = np.equal(primal_of(flow), 0) & ~np.isfinite(primal_of(product))
-        return where(stopped, 0.0, product) if np.any(stopped) else product
+        return _carried(flow, partials[position](output, *inputs))
 
     return Primitive(
         name=name, forward=forward, push=carry, pull=carry, points=points, symbol=symbol, arity=len(partials)
@@ -262,14 +261,20 @@ def bilinear(
 
 add = elementwise("add", np.add, lambda y, a, b: 1.0, lambda y, a, b: 1.0, points=((2.0, -3.0),), symbol="{} + {}")
 
-multiply = bilinear(
-    "multiply",
-    np.multiply,
-    lambda g, a, b: multiply(g, b),
-    lambda g, a, b: multiply(g, a),
-    points=((2.0, -3.0), (0.0, 5.0)),
-    symbol="{} * {}",
+multiply = elementwise(
+    "multiply", np.multiply, lambda y, a, b: b, lambda y, a, b: a, points=((2.0, -3.0), (0.0, 5.0)), symbol="{} * {}"
 )
+
+
+def _carried(flow: Any, partial: Any) -> Any:
+    """Flow times partial. A flow of 0 comes from a branch not taken: it stays 0 where the partial is infinite or NaN."""
+    product = multiply(flow, partial)
+    finite = np.isfinite(primal_of(product))
+    if finite.all():
+        return product
+    stopped = np.equal(primal_of(flow), 0) & ~finite
+    return where(stopped, 0.0, product) if np.any(stopped) else product
+
 
 def _select(position: int, flow: Any, output: Any, condition: Any, a: Any, b: Any) -> Any:
     return where(condition, flow, 0.0) if position == 1 else where(condition, 0.0, flow)

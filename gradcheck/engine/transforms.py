@@ -48,7 +48,7 @@ def vjp(f: Function, *xs: Any, unbroadcast: Callable[..., Any] | None = None) ->
     tape, inputs, output = _trace(f, xs)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        given = cotangent if isinstance(cotangent, Traced) else np.asarray(cotangent)
+        given = _as_flow(cotangent, output)
         if shape_of(given) != shape_of(output):
             raise BadArgument("cotangent", f"the output's shape {shape_of(output)}", shape_of(given))
         flow = {}
@@ -138,11 +138,12 @@ def _trace(f: Function, xs: Sequence[Any]) -> tuple[Tape, list[Array], Any]:
     tape = Tape(Array)
     inputs = [tape.input(_floating(x)) for x in xs]
     output = f(*inputs)
-    if not isinstance(output, Traced):
-        output = np.asarray(output)
-        if output.dtype == object:
-            raise BadArgument("function", "one array as its output (xp.stack joins several)", type(output).__name__)
-    return tape, inputs, output
+    if isinstance(output, Traced):
+        return tape, inputs, output
+    constant = None if isinstance(output, (list, tuple, dict)) else np.asarray(output)
+    if constant is None or constant.dtype == object:
+        raise BadArgument("function", "one array as its output (xp.stack joins several)", type(output).__name__)
+    return tape, inputs, constant
 
 
 def _floating(x: Any) -> Any:
@@ -155,14 +156,21 @@ def _floating(x: Any) -> Any:
 
 
 def _push(tape: Tape, inputs: Sequence[Array], output: Any, tangents: Sequence[Any]) -> Any:
+    if len(tangents) != len(inputs):
+        raise BadArgument("tangents", f"{len(inputs)}, one for every input", len(tangents))
     seeds = {}
     for x, tangent in zip(inputs, tangents, strict=True):
-        given = tangent if isinstance(tangent, Traced) else np.asarray(tangent)
+        given = _as_flow(tangent, x)
         if shape_of(given) != x.shape:
             raise BadArgument("tangent", f"the input's shape {x.shape}", shape_of(given))
         seeds[x.index] = given
     flow = tape.push(seeds) if _is_on(output, tape) else {}
     return flow[output.index] if _is_on(output, tape) and output.index in flow else _zeros(output)
+
+
+def _as_flow(given: Any, of: Any) -> Any:
+    """A tangent or cotangent in the dtype of what it belongs to."""
+    return given if isinstance(given, Traced) else np.asarray(given, np.result_type(primal_of(of)))
 
 
 def _by_rows(tape: Tape, inputs: Sequence[Array], output: Any) -> tuple[Any, ...]:
@@ -174,7 +182,8 @@ def _by_rows(tape: Tape, inputs: Sequence[Array], output: Any) -> tuple[Any, ...
         flow = tape.pull({output.index: basis.reshape(out)}, keep=keep) if _is_on(output, tape) else {}
         rows.append([flow.get(x.index, _zeros(x)) for x in inputs])
     return tuple(
-        reshape(stack(list(column)), shape=(*out, *x.shape)) for x, column in zip(inputs, zip(*rows, strict=True), strict=True)
+        reshape(stack([row[at] for row in rows]), shape=(*out, *x.shape)) if rows else np.zeros((*out, *x.shape), x.dtype)
+        for at, x in enumerate(inputs)
     )
 
 
@@ -186,7 +195,8 @@ def _by_columns(tape: Tape, inputs: Sequence[Array], output: Any) -> tuple[Any, 
         for basis in np.eye(prod(x.shape), dtype=x.dtype):
             tangents = [basis.reshape(x.shape) if i == at else _zeros(other) for i, other in enumerate(inputs)]
             columns.append(_push(tape, inputs, output, tangents))
-        blocks.append(reshape(stack(columns, axis=-1), shape=(*shape_of(output), *x.shape)))
+        shape = (*shape_of(output), *x.shape)
+        blocks.append(reshape(stack(columns, axis=-1), shape=shape) if columns else np.zeros(shape, x.dtype))
     return tuple(blocks)
 
 

@@ -1,7 +1,8 @@
 """An answer against the truth: the outcome, the worst entry, its digits and ulps.
 
 The rounding bound of the truth is the only yardstick: it follows from the dtype, the function and the
-point. The factor four on it is the error NumPy's and torch's vectorised elementary functions are allowed, in
+point. Within it an answer is exact. An answer that states an error bar is ok within that bar; one that
+states none is ok as long as half of the digits that rounding leaves are right, and its digits say how ok. The factor four on it is the error NumPy's and torch's vectorised elementary functions are allowed, in
 ulps (NumPy documentation, "CPU/SIMD optimizations": up to 4 ulp).
 """
 
@@ -97,8 +98,11 @@ def _entry(at: int, got: float, bar: float, entry: Entry, scale: float, dtype: s
         honest = not math.isfinite(got) or not limits
         return _Judged(at, Outcome.UNDEFINED, math.nan, entry, 0.0 if honest else 1.0)
     allowed = ULPS_OF_A_FUNCTION * entry.bound
+    if math.isnan(got) and math.isinf(bar):
+        return _Judged(at, Outcome.UNSUPPORTED, math.nan, entry, math.inf)
     if not math.isfinite(got):
-        return _Judged(at, Outcome.NAN, math.inf, entry, math.inf)
+        overflow = abs(float(entry.low.mid())) > np.finfo(dtype).max and got * float(entry.low.mid()) > 0
+        return _Judged(at, Outcome.EXACT if overflow else Outcome.NAN, 0.0 if overflow else math.inf, entry, math.inf)
     error = _distance(got, entry)
     excess = error / allowed if allowed else (math.inf if error else 0.0)
     if not entry.smooth:
@@ -110,6 +114,8 @@ def _entry(at: int, got: float, bar: float, entry: Entry, scale: float, dtype: s
     if error <= bar:
         says_something = bar < max(magnitude, scale / 10) or scale == 0
         return _Judged(at, Outcome.OK if says_something else Outcome.UNSUPPORTED, error, entry, excess)
+    if not bar and error <= math.sqrt(allowed * magnitude):
+        return _Judged(at, Outcome.OK, error, entry, excess)
     if got == 0 and magnitude < np.finfo(dtype).eps * max(scale, 1.0):
         return _Judged(at, Outcome.LOST_TINY, error, entry, excess)
     return _Judged(at, Outcome.WRONG, error, entry, excess)
@@ -148,8 +154,9 @@ def _describe(worst: _Judged, answer: np.ndarray, operator: str, layout: Layout,
 def _ulps(error: float, magnitude: float, dtype: str) -> float:
     if math.isnan(error):
         return math.nan
-    spacing = float(np.spacing(np.dtype(dtype).type(min(magnitude, float(np.finfo(dtype).max)))))
-    return error / spacing if spacing and math.isfinite(spacing) else math.inf
+    with np.errstate(over="ignore"):
+        spacing = float(np.spacing(np.dtype(dtype).type(magnitude)))
+    return error / spacing if math.isfinite(spacing) else math.inf
 
 
 def _digits(relative: float, u: float) -> float:
@@ -164,18 +171,18 @@ def _reason(worst: _Judged, index: str, got: str) -> str:
     outcome, entry = worst.outcome, worst.entry
     if outcome is Outcome.EXACT:
         return ""
+    explained = f"rounding explains {ULPS_OF_A_FUNCTION * entry.bound:.1e}"
     if outcome is Outcome.UNDEFINED:
         return f"at {index}: {entry.text()}; answered {got}"
     if outcome is Outcome.CONVENTION:
         return f"at {index}: one-sided values {entry.text(6)}; answered {got}"
     if outcome is Outcome.OK:
-        return f"at {index}: off by {worst.error:.1e}, within the error bar it states"
+        return f"at {index}: off by {worst.error:.1e}, {explained}"
     if outcome is Outcome.UNSUPPORTED:
         return f"at {index}: cannot resolve {entry.text(6)}: the error bar it states is wider"
     if outcome is Outcome.LOST_TINY:
         return f"at {index}: the derivative is {decimal(entry.low, 6)}, answered 0"
-    allowed = ULPS_OF_A_FUNCTION * entry.bound
-    return f"at {index}: answered {got}, true {entry.text(17)}, rounding explains {allowed:.1e}"
+    return f"at {index}: answered {got}, true {entry.text(17)}, {explained}"
 
 
 def _nothing_to_judge() -> Judgement:

@@ -17,8 +17,8 @@ from gradcheck.numeric.noise import noise_level
 
 Function = Callable[[float], np.ndarray]
 
-_RATIO = 2.0
-_ROWS = 8
+_RATIO = 4.0
+_ROWS = 12
 _COLUMNS = 6
 
 
@@ -31,7 +31,13 @@ class Estimate:
 
 
 def derivative(
-    phi: Function, *, scale: float = 1.0, order: int = 1, jitter: float = 0.0, noise: np.ndarray | float = 0.0
+    phi: Function,
+    *,
+    scale: float = 1.0,
+    finest: float = 1e-6,
+    order: int = 1,
+    jitter: float = 0.0,
+    noise: np.ndarray | float = 0.0,
 ) -> Estimate:
     """First or second derivative of ``phi`` at 0.
 
@@ -42,6 +48,8 @@ def derivative(
     scale
         Length over which ``phi`` is expected to vary; the longest step is an eighth of it. A step that
         leaves the domain (a value that is not finite) is left out.
+    finest
+        The scale tried next where every step left the domain.
     order
         1 or 2.
     jitter
@@ -56,7 +64,7 @@ def derivative(
         first = _extrapolated(phi, centre, scale / 8, order, jitter, noise)
         if np.all(np.isfinite(first.value)):
             return first
-        finer = _extrapolated(phi, centre, scale * 2.0**-24, order, jitter, noise)
+        finer = _extrapolated(phi, centre, finest / 8, order, jitter, noise)
         return Estimate(
             np.where(np.isfinite(first.value), first.value, finer.value),
             np.where(np.isfinite(first.value), first.error, finer.error),
@@ -64,10 +72,10 @@ def derivative(
 
 
 def sample_noise(phi: Function, *, scale: float = 1.0) -> np.ndarray:
-    """The error of one sample of ``phi`` near 0, measured where it settles (NaN where it does not)."""
+    """The error of one sample of ``phi`` near 0, measured: four standard deviations."""
     with np.errstate(all="ignore"):
-        spacing = scale * 2.0**-20
-        return 2 * noise_level(_samples(phi, spacing * np.arange(8)))
+        spacing = scale * 1.1e-6  # no power of two: sums would be exact, and show no noise
+        return 4 * noise_level(_samples(phi, spacing * np.arange(8)))
 
 
 def _extrapolated(
@@ -82,17 +90,29 @@ def _extrapolated(
         table, floor = (ahead - behind) / (2 * column), noise / column
     else:
         table, floor = (ahead - 2 * centre + behind) / column**2, 4 * noise / column**2
+    plain, plain_floor = table, floor
     best, error = np.full(centre.shape, np.nan), np.full(centre.shape, np.inf)
     for j in range(1, _COLUMNS):
         factor = _RATIO ** (2 * j)
         finer = (factor * table[1:] - table[:-1]) / (factor - 1)
         floor = (factor * floor[1:] + floor[:-1]) / (factor - 1)
         disagreement = np.maximum(np.abs(finer - table[1:]), np.abs(finer - table[:-1]))
-        for value, bar in zip(finer, disagreement + floor, strict=True):
+        for row, (value, bar) in enumerate(zip(finer, disagreement + floor, strict=True), start=j):
+            bar = bar + _contradiction(value, plain[row:], plain_floor[row:])
             better = np.isfinite(value) & (bar < error)
             best, error = np.where(better, value, best), np.where(better, bar, error)
         table = finer
     return Estimate(best, error)
+
+
+def _contradiction(value: np.ndarray, plain: np.ndarray, floor: np.ndarray) -> np.ndarray:
+    """How much farther off the plain differences of shorter steps lie than that of the value's own step.
+
+    Long steps across several periods, or past a nearby singularity, agree among themselves and are wrong;
+    where the steps are short enough, the plain differences only come closer.
+    """
+    farther = np.abs(value - plain) - np.abs(value - plain[0]) - floor
+    return np.max(np.where(np.isfinite(farther), farther, 0), axis=0, initial=0)
 
 
 def _samples(phi: Function, steps: np.ndarray) -> np.ndarray:

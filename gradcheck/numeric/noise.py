@@ -11,7 +11,8 @@ def noise_level(values: np.ndarray) -> np.ndarray:
     """Standard deviation of the noise in equally and closely spaced samples of a smooth function.
 
     Differences of order k of a smooth function vanish with the spacing, those of noise do not; the level is
-    read off where three orders in a row agree within a factor of four and the differences change sign.
+    read off where three orders in a row agree within a factor of four and the differences change sign. Where
+    they never do, the highest order's level is given, which is too high rather than too low.
 
     Source: J. More and S. Wild, "Estimating computational noise", SIAM J. Sci. Comput. 33(3), 2011, section 5
     (algorithm ECnoise).
@@ -24,7 +25,7 @@ def noise_level(values: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        One level per output, NaN where the samples do not settle on one.
+        One level per output; NaN only where a sample is.
     """
     values = np.asarray(values, dtype=np.float64)
     m = len(values) - 1
@@ -35,7 +36,7 @@ def noise_level(values: np.ndarray) -> np.ndarray:
         gamma = math.factorial(k) ** 2 / math.factorial(2 * k)
         levels.append(np.sqrt(gamma * np.mean(differences**2, axis=0)))
         sign_changes.append(differences.min(axis=0) * differences.max(axis=0) < 0)
-    result = np.full(values.shape[1:], np.nan)
+    result = levels[-1]
     for k in reversed(range(m - 3)):
         window = np.stack(levels[k : k + 3])
         settled = (window.max(axis=0) <= 4 * window.min(axis=0)) & sign_changes[k]

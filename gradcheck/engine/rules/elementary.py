@@ -32,8 +32,10 @@ square = elementwise("square", np.square, lambda y, x: multiply(2.0, x), points=
 
 
 def _power_base(y: Any, base: Any, exponent: Any) -> Any:
-    # A power with exponent 0 is constant: its derivative is 0 also at base 0, not 0 * 0^-1.
-    constant = np.equal(primal_of(exponent), 0)
+    if type(exponent) in (int, float):
+        return multiply(exponent, power(base, exponent - 1)) if exponent else 0.0
+    # A power with exponent 0 is constant, also at base 0, where the formula would be 0 * 0^-1.
+    constant = np.equal(primal_of(exponent), 0) & np.equal(primal_of(base), 0)
     lowered = subtract(where(constant, 1.0, exponent) if np.any(constant) else exponent, 1)
     return multiply(exponent, power(base, lowered))
 
@@ -69,12 +71,13 @@ log2 = elementwise("log2", np.log2, lambda y, x: divide(1 / math.log(2), x), poi
 
 sqrt = elementwise("sqrt", np.sqrt, lambda y, x: divide(0.5, y), points=((2.0,), (1e-12,)))
 
+# The logistic function of the difference keeps both tails; exp(a - y) loses the digits that y has not.
 logaddexp = elementwise(
     "logaddexp",
     np.logaddexp,
-    lambda y, a, b: exp(subtract(a, y)),
-    lambda y, a, b: exp(subtract(b, y)),
-    points=((1.0, 2.0), (0.0, 0.0), (1000.0, 999.0)),
+    lambda y, a, b: divide(1.0, add(1.0, exp(subtract(b, a)))),
+    lambda y, a, b: divide(1.0, add(1.0, exp(subtract(a, b)))),
+    points=((1.0, 2.0), (0.0, 0.0), (1000.0, 999.0), (40.0, 0.0)),
 )
 
 
@@ -85,7 +88,7 @@ def _xlogy(x: Any, y: Any) -> Any:
 
 def _xlogy_y(out: Any, x: Any, y: Any) -> Any:
     # 0 log y is 0 for every y, also as y tends to 0: the quotient 0/0 is 0 here.
-    zero = np.equal(primal_of(x), 0)
+    zero = np.equal(primal_of(x), 0) & np.equal(primal_of(y), 0)
     return divide(x, where(zero, 1.0, y) if np.any(zero) else y)
 
 

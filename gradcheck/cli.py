@@ -1,0 +1,321 @@
+"""The command line: parse, call, print. It decides nothing.
+
+Exit codes: 0 nothing failed, 1 a backend failed a cell, 2 a mistake in the call.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gradcheck.errors import BadArgument, GradcheckError, MissingExtra, UnknownName
+
+if TYPE_CHECKING:
+    from gradcheck.problems import Instance, Problem
+    from gradcheck.results import Results
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Verify derivatives and compare automatic-differentiation backends against a certified truth.",
+)
+
+WIDTH = 80
+
+
+def main() -> None:
+    """Entry point of the ``gradcheck`` command."""
+    app()
+
+
+def _clear_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn a user's mistake into one line on stderr and exit code 2."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except GradcheckError as error:
+            typer.echo(f"gradcheck: {error}", err=True)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt:
+            typer.echo("gradcheck: interrupted; what was finished is in the results file.", err=True)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            sys.stderr.close()
+            raise typer.Exit(0) from None
+
+    return guarded
+
+
+@app.command()
+@_clear_errors
+def run(
+    suites: Annotated[list[str] | None, typer.Argument(metavar="[SUITE]...", help="Suite names or files; all when none is given.")] = None,
+    backend: Annotated[list[str] | None, typer.Option(help="Backend; repeat for several. [default: all]")] = None,
+    device: Annotated[list[str] | None, typer.Option(help="cpu or cuda; repeat for several. [default: cpu]")] = None,
+    dtype: Annotated[list[str] | None, typer.Option(help="float64 or float32; repeat for several. [default: float64]")] = None,
+    operator: Annotated[list[str] | None, typer.Option(help="value, gradient, jacobian, hessian, jvp, vjp or hvp. [default: all]")] = None,
+    select: Annotated[str, typer.Option(metavar="EXPR", help="Problems by name: 'softmax and not entropy'.")] = "",
+    out: Annotated[Path, typer.Option(help="Directory for results and report.")] = Path("gradcheck-runs/latest"),
+    seed: Annotated[int, typer.Option(help="Seed of all random inputs.")] = 0,
+    rounds: Annotated[int, typer.Option(help="Timing samples per cell; 0 for none.", min=0)] = 5,
+    limit: Annotated[float, typer.Option(help="Seconds one answer may take.", min=0.1)] = 60.0,
+    fail_on: Annotated[list[str] | None, typer.Option(help="Backends whose failures count for the exit code. [default: all]")] = None,
+) -> None:
+    """Differentiate every problem with every backend, judge, time, and write a report."""
+    from gradcheck.backends.base import available_backends
+    from gradcheck.execution import Plan
+    from gradcheck.execution import run as execute
+
+    for name in fail_on or ():
+        if name not in available_backends():
+            raise UnknownName("backend", name, available_backends())
+    plan = Plan.of(
+        *(suites or ()),
+        backends=backend or (),
+        devices=device or (),
+        dtypes=dtype or ("float64",),
+        operators=operator or (),
+        select=select,
+        seed=seed,
+        rounds=rounds,
+    )
+    with _Progress() as progress:
+        results = execute(plan, out=out, isolated=True, limit=limit, progress=progress)
+    _print_summary(results)
+    _write_reports(results, out)
+    counted = [cell for cell in results.failures() if not fail_on or cell.backend in fail_on]
+    raise typer.Exit(1 if counted else 0)
+
+
+@app.command("list")
+@_clear_errors
+def list_(
+    suites: Annotated[list[str] | None, typer.Argument(metavar="[SUITE]...", help="Suite names or files.")] = None,
+    select: Annotated[str, typer.Option(metavar="EXPR", help="Problems by name.")] = "",
+) -> None:
+    """Show the problems of suites: name, formula, and why each is there."""
+    from gradcheck.catalogue import find_suites
+    from gradcheck.errors import EmptySelection
+
+    found = [suite.select(select) if select else suite for suite in find_suites(tuple(suites or ()))]
+    if not any(suite.problems for suite in found):
+        raise EmptySelection(f"no problem matches --select {select!r}")
+    console = _console()
+    for suite in found:
+        if not suite.problems:
+            continue
+        table = _table("problem", "formula", "points")
+        for problem in suite.problems.values():
+            table.add_row(problem.name, problem.formula, str(len(problem.points)))
+        console.print(f"[bold]{suite.name}[/]  {suite.title} ({len(suite.problems)} problems)")
+        console.print(table)
+    total = sum(len(suite.problems) for suite in found)
+    console.print(f"{total} problems in {sum(bool(suite.problems) for suite in found)} suites")
+
+
+@app.command()
+@_clear_errors
+def backends() -> None:
+    """Show the backends: installed or not, version, devices."""
+    from gradcheck.backends.base import available_backends
+
+    console = _console()
+    table = _table("backend", "installed", "version", "devices", "how it differentiates")
+    for backend in available_backends().values():
+        if backend.installed:
+            table.add_row(backend.name, "yes", backend.version, ", ".join(backend.devices()), backend.title)
+        else:
+            table.add_row(backend.name, "no", "", "", f"pip install 'gradcheck[{backend.extra}]'")
+    console.print(table)
+
+
+@app.command()
+@_clear_errors
+def explain(
+    problem: Annotated[str, typer.Argument(help="Name of a problem, or SUITE/PROBLEM; SUITE may be a file.")],
+    point: Annotated[int, typer.Option(help="Which of the problem's points, from 1.", min=1)] = 1,
+    wrt: Annotated[str, typer.Option(help="Input the forward tangents are taken along. [default: the first]")] = "",
+    seed: Annotated[int, typer.Option(help="Seed of random inputs.")] = 0,
+) -> None:
+    """Show how a scalar function is differentiated: primal, tangent and adjoint of every step."""
+    found = _find_problem(problem)
+    if point > len(found.points):
+        raise BadArgument("--point", f"1 to {len(found.points)} for {found.name}", point)
+    instance = found.instances(seed)[point - 1]
+    if instance.layout.output != ():
+        raise BadArgument(f"{found.name}", "a problem with a scalar output", f"output of shape {instance.layout.output}")
+    if wrt and wrt not in found.wrt:
+        raise UnknownName("differentiated input", wrt, found.wrt)
+    _print_graph(instance, wrt or found.wrt[0])
+
+
+@app.command()
+@_clear_errors
+def report(run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="Directory or results file of a run.")]) -> None:
+    """Write the report of a run again, and export its tables as CSV and Parquet."""
+    from gradcheck.results import Results
+
+    results = Results.read(run_directory)
+    directory = run_directory if run_directory.is_dir() else run_directory.parent
+    _print_summary(results)
+    _write_reports(results, directory)
+    for path in results.export(directory):
+        typer.echo(f"wrote {path}")
+
+
+def _find_problem(name: str) -> Problem:
+    from gradcheck.catalogue import find_suites
+
+    suite, _, problem = name.rpartition("/")
+    offered = {p.name: p for s in find_suites((suite,) if suite else ()) for p in s.problems.values()}
+    if problem not in offered:
+        raise UnknownName("problem", problem, offered)
+    return offered[problem]
+
+
+def _write_reports(results: Results, directory: Path) -> None:
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group="gradcheck.reporters"):
+        try:
+            paths: Sequence[Path] = entry.load()(results, directory)
+        except ModuleNotFoundError as error:
+            typer.echo(f"gradcheck: {MissingExtra(f'the {entry.name} report', str(error.name), 'reports')}", err=True)
+            continue
+        for path in paths:
+            typer.echo(f"report: {path}")
+
+
+def _print_summary(results: Results) -> None:
+    from collections import Counter
+
+    from gradcheck.results import Outcome
+
+    console = _console()
+    rows: dict[tuple[str, ...], Counter[Outcome]] = {}
+    digits: dict[tuple[str, ...], list[float]] = {}
+    for cell in results.cells:
+        key = cell.backend, cell.device, cell.dtype
+        rows.setdefault(key, Counter())[cell.outcome] += 1
+        if cell.outcome in (Outcome.EXACT, Outcome.OK) and cell.digits == cell.digits:
+            digits.setdefault(key, []).append(cell.digits)
+    several = len({key[1:] for key in rows}) > 1
+    groups = (
+        ("exact", (Outcome.EXACT,)),
+        ("ok", (Outcome.OK,)),
+        ("conv.", (Outcome.CONVENTION,)),
+        ("undef.", (Outcome.UNDEFINED,)),
+        ("failed", tuple(outcome for outcome in Outcome if outcome.failed)),
+        ("not run", (Outcome.UNSUPPORTED, Outcome.NO_DEVICE, Outcome.NOT_INSTALLED)),
+    )
+    table = _table("backend", *(name for name, _ in groups), "digits", right=tuple(name for name, _ in groups) + ("digits",))
+    for key, counts in rows.items():
+        name = key[0] + (f" {key[1]} {key[2]}" if several else "")
+        typical = sorted(digits[key])[len(digits[key]) // 2] if key in digits else None
+        numbers = (str(sum(counts[outcome] for outcome in outcomes) or "") for _, outcomes in groups)
+        table.add_row(name, *numbers, f"{typical:.1f}" if typical is not None else "")
+    console.print(table)
+    wrong = [check for check in results.published if check.status == "disagrees"]
+    undefined = [check for check in results.published if check.status == "undefined"]
+    if results.published:
+        console.print(
+            f"{len(results.published)} printed values: {len(wrong)} disagree with the truth, "
+            f"{len(undefined)} claim a derivative where none exists"
+        )
+    for check in [*wrong, *undefined]:
+        console.print(f"  {check.source}: {check.problem} {check.quantity} printed {check.printed}, true {check.true}")
+
+
+def _print_graph(instance: Instance, wrt: str) -> None:
+    from gradcheck import engine
+    from gradcheck.namespaces import numpy_xp  # noqa: F401 - the engine's namespace reads NumPy's
+
+    problem = instance.problem
+    f = instance.bind(engine.xp, instance.arrays)
+    graph = engine.trace(f, problem.wrt)(*(instance.arrays[name] for name in problem.wrt))
+    console = _console()
+    console.print(f"[bold]{problem.name}[/]  {problem.formula}", highlight=False)
+    if problem.why:
+        console.print(f"why: {problem.why}", highlight=False)
+    console.print(f"at {instance.point.label}", highlight=False)
+    count = len(graph.tape.nodes)
+    primals, tangents, adjoints = graph.primals(), graph.tangents(wrt), graph.backward()
+    steps = [f"{graph.name(i)} = {graph.expression(i)}" for i in range(count)]
+    for title, values, order in (
+        ("forward primal", primals, range(count)),
+        (f"forward tangent, d {wrt} = 1", tangents, range(count)),
+        ("reverse adjoint, d y = 1", adjoints, reversed(range(count))),
+    ):
+        heading = {"forward primal": "value", "reverse adjoint, d y = 1": "dy/dv"}.get(title, f"dv/d{wrt}")
+        table = _table("step", heading, right=(heading,))
+        for i in order:
+            table.add_row(steps[i], _number(values[i]))
+        console.print(f"\n[bold]{title}[/]", highlight=False)
+        console.print(table)
+    console.print(f"y = {graph.name(graph.output)} = {_number(primals[graph.output])}", highlight=False)
+    for i, name in enumerate(problem.wrt):
+        console.print(f"dy/d{name} = {_number(adjoints[i])}", highlight=False)
+
+
+def _number(value: Any) -> str:
+    import numpy as np
+
+    array = np.asarray(value, dtype=float)
+    if array.ndim == 0:
+        return f"{array.item():.10g}"
+    text = np.array2string(array, precision=4, suppress_small=False, threshold=12, edgeitems=2, separator=" ")
+    return " ".join(text.split())
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(soft_wrap=False, width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+
+
+def _table(*columns: str, right: Sequence[str] = ()) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        number = column in right
+        table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number and len(column) < 8)
+    return table
+
+
+class _Progress:
+    """A progress bar with the time left, on a terminal; nothing elsewhere."""
+
+    def __enter__(self) -> Callable[[int, int, str], None]:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description:<40.40}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._bar.start()
+        task = self._bar.add_task("starting", total=None)
+
+        def advance(done: int, total: int, label: str) -> None:
+            self._bar.update(task, completed=done, total=total, description=label)
+
+        return advance
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()

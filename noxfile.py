@@ -1,0 +1,85 @@
+"""Every task of the project; ``nox --list`` shows them, plain ``nox`` runs the checks of a change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["lint", "types", "tests", "package"]
+nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "virtualenv"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+TREES = PYPROJECT["tool"]["setuptools"]["package-dir"]  # import name to folder
+
+
+def install(session: nox.Session, *extras: str) -> None:
+    """Install the package from this tree, editable: a wheel would keep modules that the tree has lost."""
+    session.install("-c", "constraints.txt", "-e", f".[{','.join(extras)}]")
+
+
+def tool(name: str) -> str:
+    """A development tool as pyproject.toml requires it."""
+    requirements = PYPROJECT["project"]["optional-dependencies"]["dev"]
+    return next(line for line in requirements if line.partition(">=")[0] == name)
+
+
+@nox.session
+def verify(session: nox.Session) -> None:
+    """Run the whole catalogue and write the report; succeeds when our own engine has no failure.
+
+    Other backends are shown, not required: at a delicate point they may be wrong.
+    """
+    install(session, "torch", "reports")
+    out = Path("gradcheck-runs", "verify")
+    try:
+        session.run("gradcheck", "run", "--out", str(out), "--fail-on", "engine", *session.posargs)
+    finally:
+        session.log(f"the report: {(out / 'report.html').resolve()}")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments go to pytest."""
+    install(session, "torch", "reports", "dev")
+    session.run("pytest", "--ignore", "tests/benchmarks", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install("-c", "constraints.txt", tool("ruff"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, by folder: the installed names differ from the folders'."""
+    install(session, "torch", "reports", "dev")
+    session.run("mypy", "--strict", *TREES.values())
+
+
+@nox.session(reuse_venv=False)  # pip would keep an installed wheel of the same version
+def package(session: nox.Session) -> None:
+    """Build the distributions, look into the wheel, and use it from another folder."""
+    session.install("-c", "constraints.txt", tool("build"), tool("check-wheel-contents"))
+    elsewhere = Path(session.create_tmp()).resolve()
+    session.run("python", "-m", "build", "--outdir", str(elsewhere))
+    version = PYPROJECT["project"]["version"]
+    (wheel,) = elsewhere.glob(f"*-{version}-*.whl")
+    session.run("check-wheel-contents", "--toplevel", ",".join(TREES), str(wheel))
+    session.install("-c", "constraints.txt", f"{wheel}[reports]")
+    with session.chdir(elsewhere):
+        session.run("gradcheck", "list")
+        session.run("gradcheck", "run", "chain_rule", "--backend", "engine", "--out", str(elsewhere / "run"))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Time the harness itself; arguments choose by keyword: ``nox -s bench -- import``."""
+    install(session, "torch", "reports", "dev")
+    keywords = ["-k", " or ".join(session.posargs)] if session.posargs else []
+    session.run("pytest", "tests/benchmarks", "--benchmark-only", *keywords)
