@@ -67,13 +67,14 @@ def package(session: nox.Session) -> None:
     """Build the distributions, look into the wheel, and use it from another folder."""
     session.install("-c", "constraints.txt", tool("build"), tool("check-wheel-contents"))
     elsewhere = Path(session.create_tmp()).resolve()
-    session.run("python", "-m", "build", "--outdir", str(elsewhere))
+    session.run("python", "-m", "build", "--outdir", str(elsewhere), silent=True)
     version = PYPROJECT["project"]["version"]
     (wheel,) = elsewhere.glob(f"*-{version}-*.whl")
     session.run("check-wheel-contents", "--toplevel", ",".join(TREES), str(wheel))
-    session.install("-c", "constraints.txt", f"{wheel}[reports]")
+    session.install(str(wheel))
     with session.chdir(elsewhere):
-        session.run("gradcheck", "list")
+        session.run("gradcheck", "list", silent=True)
+        session.install(f"{wheel}[reports]")
         session.run("gradcheck", "run", "chain_rule", "--backend", "engine", "--out", str(elsewhere / "run"))
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
+import cloudpickle
+
 from gradcheck.errors import BadExpression, BadSuite, DuplicateName, UnknownName
 from gradcheck.problems import Problem
 
@@ -149,6 +151,7 @@ def load_suite(path: Path) -> Suite:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    cloudpickle.register_pickle_by_value(module)  # a worker process cannot import it by name
     try:
         spec.loader.exec_module(module)
     except Exception as error:

@@ -14,17 +14,15 @@ class GradcheckError(Exception):
     """Base of all errors that are a user's to mend; the command line prints them and exits with 2."""
 
 
-def _or_list(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "none"
-
-
 class UnknownName(GradcheckError):
     """A name that is none of the choices: a backend, suite, problem, operator, dtype, device or point."""
 
     def __init__(self, kind: str, name: str, choices: Iterable[str]) -> None:
-        choices = list(choices)
+        choices = sorted(choices)
         close = get_close_matches(name, choices, n=1)
-        hint = f"Did you mean {close[0]!r}?" if close else f"Choose from: {_or_list(choices)}."
+        many = f"`gradcheck list` shows the {len(choices)} there are"
+        listed = f"Choose from: {', '.join(choices) or 'none'}" if len(choices) <= 12 else many
+        hint = f"Did you mean {close[0]!r}?" if close else f"{listed}."
         super().__init__(f"no {kind} is called {name!r}. {hint}")
 
 

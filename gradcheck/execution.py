@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from gradcheck.workers import Died, InProcess, TimedOut, Workers
 DEVICES = ("cpu", "cuda")
 
 Progress = Callable[[int, int, str], None]
+Sink = Callable[[Measurement | PublishedCheck], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,9 +154,8 @@ def run(
     with Workers(limit) if isolated else InProcess() as workers:
         devices = _find_devices(plan, workers)
         described = environment(plan.seed, {b.name: b.version or "not installed" for b in plan.backends})
-        collected: list[Measurement | PublishedCheck] = []
-        for record in _records(plan, workers, devices, progress, _sink(out, described)):
-            collected.append(record)
+        with _sink(out, described) as sink:
+            collected = list(_records(plan, workers, devices, progress, sink))
     return Results(
         environment=described,
         cells=tuple(record for record in collected if isinstance(record, Measurement)),
@@ -162,13 +163,16 @@ def run(
     )
 
 
-def _sink(out: Path | str | None, described: Mapping[str, Any]) -> Callable[[Measurement | PublishedCheck], None]:
+@contextmanager
+def _sink(out: Path | str | None, described: Mapping[str, Any]) -> Iterator[Sink]:
+    """Where records go as they come: the results file of a directory, or nowhere."""
     if out is None:
-        return lambda record: None
+        yield lambda record: None
+        return
     directory = Path(out)
     directory.mkdir(parents=True, exist_ok=True)
-    file = (directory / FILE_NAME).open("w", encoding="utf-8")
-    return Writer(file, described).add
+    with (directory / FILE_NAME).open("w", encoding="utf-8") as file:
+        yield Writer(file, described).add
 
 
 def _records(
@@ -176,7 +180,7 @@ def _records(
     workers: Workers | InProcess,
     devices: Mapping[str, Sequence[str]],
     progress: Progress | None,
-    sink: Callable[[Measurement | PublishedCheck], None],
+    sink: Sink,
 ) -> Iterator[Measurement | PublishedCheck]:
     instances = list(plan.instances())
     for done, (suite, instance) in enumerate(instances):
@@ -196,10 +200,8 @@ def _find_devices(plan: Plan, workers: Workers | InProcess) -> dict[str, Sequenc
     for name, one in pending.items():
         try:
             found[name] = one.result()
-        except (TimedOut, Died) as error:
+        except (TimedOut, Died):
             found[name] = ()
-            raise_from = error
-            del raise_from
     if not any(device in have for device in plan.devices for have in found.values()) and found:
         raise NoDevice(", ".join(plan.devices), list(found.items()))
     return found

@@ -283,6 +283,8 @@ class Certifier:
                     raise
                 continue
             if all(_is_certified(e, r) for e, r in zip(exact, rough, strict=True)):
+                # What is enclosed with 0, far below any rounding, is called 0.
+                exact = [arb(0) if ball.contains(0) else ball for ball in exact]
                 break
         return exact, tied
 

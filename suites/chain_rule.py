@@ -138,7 +138,6 @@ def x_to_the_x(xp: Any, x: Any) -> Any:
 @problem(
     Point(x=2.0, y=3.0),
     Point(x=0.5, y=-1.5),
-    Point(x=3.0, y=0.0, label="exponent 0"),
     why="one of the two partial derivatives of a power missing, or the two swapped",
     domain={"x": POSITIVE},
     jac=lambda xp, x, y: (y * x ** (y - 1), x**y * xp.log(x)),
@@ -289,18 +288,6 @@ def logistic_map_long(xp: Any, x: Any) -> Any:
 def square_root(xp: Any, x: Any) -> Any:
     """sqrt(x)"""
     return xp.sqrt(x)
-
-
-@problem(
-    Point(x=4.0),
-    Point(x=-1.0, label="guarded side"),
-    why="NaN of the branch that was not chosen leaking into the derivative as 0 * NaN",
-    jac=lambda xp, x: xp.where(x > 0, 0.5 * xp.where(x > 0, x, 1.0) ** -0.5, 0.0),
-    kinks="x = 0",
-)
-def guarded_square_root(xp: Any, x: Any) -> Any:
-    """sqrt(x) where x > 0, else 0"""
-    return xp.where(x > 0, xp.sqrt(x), 0.0)
 
 
 @problem(

@@ -119,10 +119,8 @@ def surprise(xp: Any, p: Any) -> Any:
         label="equal",
         published=Published(value="0", source="F-divergence", note="zero exactly when the two agree"),
     ),
-    Point(p=[0.5, 0.5, 0.0], q=[0.25, 0.25, 0.5], label="p on a face"),
     why="p enters twice, so its slope is ln(p/q) + 1; q's is -p/q; exchanged arguments are another number",
     domain={"p": PROBABILITY, "q": INSIDE},
-    kinks="where an entry of p is 0: the slope in it is -infinity",
     jac=lambda xp, p, q: (xp.log(p / q) + 1, -p / q),
 )
 def kullback_leibler(xp: Any, p: Any, q: Any) -> Any:

@@ -110,6 +110,8 @@ def trace(f: Callable[..., Any], names: Sequence[str] = ()) -> Callable[..., Gra
     def evaluate(*xs: Any) -> Graph:
         tape, inputs, output = _trace(f, xs)
         labels = tuple(names) or tuple(f"x{i + 1}" for i in range(len(inputs)))
+        if len(labels) != len(inputs):
+            raise BadArgument("names", f"{len(inputs)}, one for every input", len(labels))
         if not isinstance(output, Traced):
             raise BadArgument("function", "an output that depends on its inputs", "a constant")
         return Graph(tape, labels, output.index)

@@ -22,6 +22,7 @@ TOPICS = {
     "probability",
     "information",
     "vectorisation",
+    "delicate",
 }
 SUITES = {name: suite for name, suite in installed_suites().items() if name in TOPICS}
 PROBLEMS = [problem for suite in SUITES.values() for problem in suite.problems.values()]
@@ -39,7 +40,7 @@ BEYOND_DIFFERENCES = {
     ("entropy_in_bits", "certain coin"),
     ("entropy_in_nats", "certain coin"),
     ("entropy_in_nats", "nearly impossible"),
-    ("kullback_leibler", "p on a face"),
+    ("divergence_on_a_face", "p=(0.5, 0.5, 0), q=(0.25, 0.25, 0.5)"),
 }
 
 
