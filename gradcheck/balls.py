@@ -341,7 +341,9 @@ def _minimum(x: Scalar, y: Scalar) -> Ball:
 
 
 def _where(condition: Any, x: Scalar, y: Scalar) -> Any:
-    return _choose(lift(x), lift(y), condition) if isinstance(condition, Comparison) else x if condition else y
+    return (
+        _choose(lift(x), lift(y), condition) if isinstance(condition, Comparison) else x if condition else y
+    )
 
 
 def _comparison(decide: Callable[[int], bool]) -> Any:

@@ -143,7 +143,9 @@ def load_suite(path: Path) -> Suite:
     try:
         tree = ast.parse(source, filename=str(path))
     except SyntaxError as error:
-        raise BadSuite(str(path), f"line {error.lineno}: {error.msg}", "mend the syntax and run again") from error
+        raise BadSuite(
+            str(path), f"line {error.lineno}: {error.msg}", "mend the syntax and run again"
+        ) from error
     _refuse_redefinition(path, tree)
     name = f"gradcheck_user_suite_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -160,7 +162,9 @@ def load_suite(path: Path) -> Suite:
         raise BadSuite(str(path), fault, "run the file with python to see where") from error
     problems = _own_problems(module)
     if not problems:
-        raise BadSuite(str(path), "holds no problem", "decorate a function f(xp, x) with @gradcheck.problem(x=1.0)")
+        raise BadSuite(
+            str(path), "holds no problem", "decorate a function f(xp, x) with @gradcheck.problem(x=1.0)"
+        )
     return Suite(name=path.stem, title=_title(module), problems=problems, source=str(path))
 
 

@@ -58,32 +58,46 @@ def _clear_errors(command: Callable[..., None]) -> Callable[..., None]:
 @app.command()
 @_clear_errors
 def run(
-    suites: Annotated[list[str] | None, typer.Argument(metavar="[SUITE]...", help="Suite names or files; all when none is given.")] = None,
-    backend: Annotated[list[str] | None, typer.Option(help="Backend; repeat for several. [default: all]")] = None,
-    device: Annotated[list[str] | None, typer.Option(help="cpu or cuda; repeat for several. [default: cpu]")] = None,
-    dtype: Annotated[list[str] | None, typer.Option(help="float64 or float32; repeat for several. [default: float64]")] = None,
-    operator: Annotated[list[str] | None, typer.Option(help="value, gradient, jacobian, hessian, jvp, vjp or hvp. [default: all]")] = None,
-    select: Annotated[str, typer.Option(metavar="EXPR", help="Problems by name: 'softmax and not entropy'.")] = "",
-    out: Annotated[Path, typer.Option(help="Directory for results and report.")] = Path("gradcheck-runs/latest"),
+    suites: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SUITE", help="Suite names or files; all when none is given."),
+    ] = None,
+    backend: Annotated[
+        list[str] | None, typer.Option(help="Names, repeated or separated by commas. [default: all]")
+    ] = None,
+    device: Annotated[list[str] | None, typer.Option(help="cpu, cuda. [default: cpu]")] = None,
+    dtype: Annotated[list[str] | None, typer.Option(help="float64, float32. [default: float64]")] = None,
+    operator: Annotated[
+        list[str] | None,
+        typer.Option(help="value, gradient, jacobian, hessian, jvp, vjp, hvp. [default: all]"),
+    ] = None,
+    select: Annotated[
+        str, typer.Option(metavar="EXPR", help="Problems by name: 'softmax and not entropy'.")
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Directory for results and report.")] = Path(
+        "gradcheck-runs/latest"
+    ),
     seed: Annotated[int, typer.Option(help="Seed of all random inputs.")] = 0,
     rounds: Annotated[int, typer.Option(help="Timing samples per cell; 0 for none.", min=0)] = 5,
     limit: Annotated[float, typer.Option(help="Seconds one answer may take.", min=0.1)] = 60.0,
-    fail_on: Annotated[list[str] | None, typer.Option(help="Backends whose failures count for the exit code. [default: all]")] = None,
+    fail_on: Annotated[
+        list[str] | None, typer.Option(help="Backends whose failures count for the exit code. [default: all]")
+    ] = None,
 ) -> None:
     """Differentiate every problem with every backend, judge, time, and write a report."""
     from gradcheck.backends.base import available_backends
     from gradcheck.execution import Plan
     from gradcheck.execution import run as execute
 
-    for name in fail_on or ():
+    for name in _names(fail_on):
         if name not in available_backends():
             raise UnknownName("backend", name, available_backends())
     plan = Plan.of(
         *(suites or ()),
-        backends=backend or (),
-        devices=device or (),
-        dtypes=dtype or ("float64",),
-        operators=operator or (),
+        backends=_names(backend),
+        devices=_names(device),
+        dtypes=_names(dtype) or ("float64",),
+        operators=_names(operator),
         select=select,
         seed=seed,
         rounds=rounds,
@@ -92,14 +106,14 @@ def run(
         results = execute(plan, out=out, isolated=True, limit=limit, progress=progress)
     _print_summary(results)
     _write_reports(results, out)
-    counted = [cell for cell in results.failures() if not fail_on or cell.backend in fail_on]
+    counted = [cell for cell in results.failures() if not fail_on or cell.backend in _names(fail_on)]
     raise typer.Exit(1 if counted else 0)
 
 
 @app.command("list")
 @_clear_errors
 def list_(
-    suites: Annotated[list[str] | None, typer.Argument(metavar="[SUITE]...", help="Suite names or files.")] = None,
+    suites: Annotated[list[str] | None, typer.Argument(metavar="SUITE", help="Suite names or files.")] = None,
     select: Annotated[str, typer.Option(metavar="EXPR", help="Problems by name.")] = "",
 ) -> None:
     """Show the problems of suites: name, formula, and why each is there."""
@@ -143,24 +157,33 @@ def backends() -> None:
 def explain(
     problem: Annotated[str, typer.Argument(help="Name of a problem, or SUITE/PROBLEM; SUITE may be a file.")],
     point: Annotated[int, typer.Option(help="Which of the problem's points, from 1.", min=1)] = 1,
-    wrt: Annotated[str, typer.Option(help="Input the forward tangents are taken along. [default: the first]")] = "",
+    wrt: Annotated[
+        str, typer.Option(help="Input the forward tangents are taken along. [default: the first]")
+    ] = "",
     seed: Annotated[int, typer.Option(help="Seed of random inputs.")] = 0,
 ) -> None:
     """Show how a scalar function is differentiated: primal, tangent and adjoint of every step."""
+    import numpy as np
+
     found = _find_problem(problem)
     if point > len(found.points):
         raise BadArgument("--point", f"1 to {len(found.points)} for {found.name}", point)
     instance = found.instances(seed)[point - 1]
     if instance.layout.output != ():
-        raise BadArgument(f"{found.name}", "a problem with a scalar output", f"output of shape {instance.layout.output}")
+        raise BadArgument(
+            f"{found.name}", "a problem with a scalar output", f"output of shape {instance.layout.output}"
+        )
     if wrt and wrt not in found.wrt:
         raise UnknownName("differentiated input", wrt, found.wrt)
-    _print_graph(instance, wrt or found.wrt[0])
+    with np.errstate(all="ignore"):  # an infinite slope is shown, not warned of
+        _print_graph(instance, wrt or found.wrt[0])
 
 
 @app.command()
 @_clear_errors
-def report(run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="Directory or results file of a run.")]) -> None:
+def report(
+    run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="Directory or results file of a run.")],
+) -> None:
     """Write the report of a run again, and export its tables as CSV and Parquet."""
     from gradcheck.results import Results
 
@@ -170,6 +193,11 @@ def report(run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="Di
     _write_reports(results, directory)
     for path in results.export(directory):
         typer.echo(f"wrote {path}")
+
+
+def _names(options: list[str] | None) -> list[str]:
+    """Names given as repeated options, or several in one, separated by commas."""
+    return [name.strip() for option in options or () for name in option.split(",") if name.strip()]
 
 
 def _find_problem(name: str) -> Problem:
@@ -189,7 +217,9 @@ def _write_reports(results: Results, directory: Path) -> None:
         try:
             paths: Sequence[Path] = entry.load()(results, directory)
         except ModuleNotFoundError as error:
-            typer.echo(f"gradcheck: {MissingExtra(f'the {entry.name} report', str(error.name), 'reports')}", err=True)
+            typer.echo(
+                f"gradcheck: {MissingExtra(f'the {entry.name} report', str(error.name), 'reports')}", err=True
+            )
             continue
         for path in paths:
             typer.echo(f"report: {path}")
@@ -217,7 +247,12 @@ def _print_summary(results: Results) -> None:
         ("failed", tuple(outcome for outcome in Outcome if outcome.failed)),
         ("not run", (Outcome.UNSUPPORTED, Outcome.NO_DEVICE, Outcome.NOT_INSTALLED)),
     )
-    table = _table("backend", *(name for name, _ in groups), "digits", right=tuple(name for name, _ in groups) + ("digits",))
+    table = _table(
+        "backend",
+        *(name for name, _ in groups),
+        "digits",
+        right=tuple(name for name, _ in groups) + ("digits",),
+    )
     for key, counts in rows.items():
         name = key[0] + (f" {key[1]} {key[2]}" if several else "")
         typical = sorted(digits[key])[len(digits[key]) // 2] if key in digits else None
@@ -228,16 +263,25 @@ def _print_summary(results: Results) -> None:
     undefined = [check for check in results.published if check.status == "undefined"]
     if results.published:
         console.print(
-            f"{len(results.published)} printed values: {len(wrong)} disagree with the truth, "
-            f"{len(undefined)} claim a derivative where none exists"
+            f"{len(results.published)} printed values: {len(wrong)} wrong in print, {len(undefined)} without a derivative"
+            + (" (printed, true):" if wrong or undefined else "")
         )
     for check in [*wrong, *undefined]:
-        console.print(f"  {check.source}: {check.problem} {check.quantity} printed {check.printed}, true {check.true}")
+        console.print(
+            f"  {check.source}: {check.problem}, {check.quantity}: {check.printed}, {_shortened(check.true)}"
+        )
+
+
+def _shortened(number: str) -> str:
+    """A long decimal to 7 digits; text as it is."""
+    try:
+        return f"{float(number):.7g}"
+    except ValueError:
+        return number
 
 
 def _print_graph(instance: Instance, wrt: str) -> None:
     from gradcheck import engine
-    from gradcheck.namespaces import numpy_xp  # noqa: F401 - the engine's namespace reads NumPy's
 
     problem = instance.problem
     f = instance.bind(engine.xp, instance.arrays)
@@ -248,20 +292,22 @@ def _print_graph(instance: Instance, wrt: str) -> None:
         console.print(f"why: {problem.why}", highlight=False)
     console.print(f"at {instance.point.label}", highlight=False)
     count = len(graph.tape.nodes)
-    primals, tangents, adjoints = graph.primals(), graph.tangents(wrt), graph.backward()
+    adjoints = graph.backward()
+    everywhere = " everywhere" if instance.arrays[wrt].ndim else ""
     steps = [f"{graph.name(i)} = {graph.expression(i)}" for i in range(count)]
-    for title, values, order in (
-        ("forward primal", primals, range(count)),
-        (f"forward tangent, d {wrt} = 1", tangents, range(count)),
-        ("reverse adjoint, d y = 1", adjoints, reversed(range(count))),
+    for title, heading, values, order in (
+        ("forward primal", "value", graph.primals(), range(count)),
+        (f"forward tangent, d {wrt} = 1{everywhere}", f"dv/d{wrt}", graph.tangents(wrt), range(count)),
+        ("reverse adjoint, d y = 1", "dy/dv", adjoints, range(count - 1, -1, -1)),
     ):
-        heading = {"forward primal": "value", "reverse adjoint, d y = 1": "dy/dv"}.get(title, f"dv/d{wrt}")
         table = _table("step", heading, right=(heading,))
         for i in order:
             table.add_row(steps[i], _number(values[i]))
         console.print(f"\n[bold]{title}[/]", highlight=False)
         console.print(table)
-    console.print(f"y = {graph.name(graph.output)} = {_number(primals[graph.output])}", highlight=False)
+    console.print(
+        f"y = {graph.name(graph.output)} = {_number(graph.primals()[graph.output])}", highlight=False
+    )
     for i, name in enumerate(problem.wrt):
         console.print(f"dy/d{name} = {_number(adjoints[i])}", highlight=False)
 
@@ -289,7 +335,9 @@ def _table(*columns: str, right: Sequence[str] = ()) -> Any:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         number = column in right
-        table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number and len(column) < 8)
+        table.add_column(
+            column, justify="right" if number else "left", overflow="fold", no_wrap=number and len(column) < 8
+        )
     return table
 
 

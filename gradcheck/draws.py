@@ -50,7 +50,9 @@ def normal(*shape: int, scale: float = 1.0, shift: float = 0.0) -> Draw:
 
 def uniform(low: float, high: float, *shape: int) -> Draw:
     """Independent entries, uniform in ``[low, high)``."""
-    return Draw(shape, f"uniform({low:g}, {high:g}){shape}", lambda generator: generator.uniform(low, high, shape))
+    return Draw(
+        shape, f"uniform({low:g}, {high:g}){shape}", lambda generator: generator.uniform(low, high, shape)
+    )
 
 
 def simplex(*shape: int) -> Draw:

@@ -85,7 +85,9 @@ class NoDevice(GradcheckError):
 
     def __init__(self, device: str, found: Sequence[tuple[str, Sequence[str]]]) -> None:
         seen = "; ".join(f"{backend}: {', '.join(devices) or 'none'}" for backend, devices in found)
-        super().__init__(f"no device {device!r} here. Found {seen}. Use --device cpu, or a machine that has one.")
+        super().__init__(
+            f"no device {device!r} here. Found {seen}. Use --device cpu, or a machine that has one."
+        )
 
 
 class BadResults(GradcheckError):
@@ -108,7 +110,9 @@ class NoRule(GradcheckError, AttributeError):
     def __init__(self, name: str, choices: Iterable[str]) -> None:
         close = get_close_matches(name, list(choices), n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        super().__init__(f"the engine has no derivative rule for {name!r}; add one to gradcheck/engine/rules.{hint}")
+        super().__init__(
+            f"the engine has no derivative rule for {name!r}; add one to gradcheck/engine/rules.{hint}"
+        )
 
 
 class Unsupported(GradcheckError):

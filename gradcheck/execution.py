@@ -103,7 +103,9 @@ class Plan:
         if select:
             found = [suite for suite in (suite.select(select) for suite in found) if suite.problems]
         if not any(suite.problems for suite in found):
-            raise EmptySelection(f"no problem matches --select {select!r}" if select else "no suite is installed")
+            raise EmptySelection(
+                f"no problem matches --select {select!r}" if select else "no suite is installed"
+            )
         return cls(
             suites=found,
             backends=chosen,
@@ -221,7 +223,9 @@ class _Row:
     def records(self) -> Iterator[Measurement | PublishedCheck]:
         questions = self._questions()
         pending = {
-            (backend.name, device): self.workers.submit(backend.name, asking.ask, backend, device, self.instance, questions)
+            (backend.name, device): self.workers.submit(
+                backend.name, asking.ask, backend, device, self.instance, questions
+            )
             for backend, device in self._present()
             if not self.fault
         }
@@ -277,7 +281,9 @@ class _Row:
             return [(Outcome.NOT_INSTALLED, str(backend.missing()))] * len(questions)
         if pending is None:
             have = ", ".join(self.devices[backend.name]) or "none"
-            return [(Outcome.NO_DEVICE, f"{backend.name} has no {device} here; it has: {have}")] * len(questions)
+            return [(Outcome.NO_DEVICE, f"{backend.name} has no {device} here; it has: {have}")] * len(
+                questions
+            )
         try:
             replies: list[Reply | tuple[Outcome, str]] = pending.result()
         except (TimedOut, Died) as error:
@@ -338,14 +344,18 @@ class _Row:
     def _timed(self, cells: Sequence[Measurement]) -> list[Measurement]:
         """The cells with timing samples: rounds over all backends in an order drawn anew each round."""
         order = random.Random(self.plan.seed)
-        samples: dict[int, list[float]] = {at: [] for at, cell in enumerate(cells) if cell.outcome.ran and cell.calls}
+        samples: dict[int, list[float]] = {
+            at: [] for at, cell in enumerate(cells) if cell.outcome.ran and cell.calls
+        }
         for number in range(self.plan.rounds):
             groups: dict[tuple[str, str], list[int]] = {}
             for at, taken in samples.items():
                 if sum(taken) < _BUDGET:
                     groups.setdefault((cells[at].backend, cells[at].device), []).append(at)
             for key in order.sample(sorted(groups), len(groups)):
-                for at, seconds in zip(groups[key], self._clock(*key, [cells[at] for at in groups[key]]), strict=True):
+                for at, seconds in zip(
+                    groups[key], self._clock(*key, [cells[at] for at in groups[key]]), strict=True
+                ):
                     samples[at].append(seconds)
         return [replace(cell, samples=_finite(samples.get(at, []))) for at, cell in enumerate(cells)]
 

@@ -111,7 +111,9 @@ class _Question:
     def difference_jacobian(self, inputs: dict[str, Any]) -> Vector:
         return _flat(self.differentiate(self.value, inputs))
 
-    def differentiate(self, function: Callable[[dict[str, Any]], Vector], inputs: dict[str, Any]) -> list[Vector]:
+    def differentiate(
+        self, function: Callable[[dict[str, Any]], Vector], inputs: dict[str, Any]
+    ) -> list[Vector]:
         """Central differences of a flat function in every ``wrt`` entry: one row per output."""
         columns = [
             _difference(function, inputs, name, at)
@@ -147,7 +149,9 @@ def _bounds(asked: _Question, inputs: dict[str, Any], values: Vector, roundoff: 
     return [float(terms * roundoff * change) for change in changes]
 
 
-def _difference(function: Callable[[dict[str, Any]], Vector], inputs: dict[str, Any], name: str, at: int) -> Vector:
+def _difference(
+    function: Callable[[dict[str, Any]], Vector], inputs: dict[str, Any], name: str, at: int
+) -> Vector:
     def moved(by: Any) -> Vector:
         flat = np.ravel(inputs[name]).copy()
         flat[at] = flat[at] + by
@@ -184,7 +188,9 @@ def _solve(a: Any, b: Any) -> np.ndarray:
 
 
 def _inv(a: Any) -> np.ndarray:
-    return _solve(a, np.array([[mpmath.mpf(i == j) for j in range(len(a))] for i in range(len(a))], dtype=object))
+    return _solve(
+        a, np.array([[mpmath.mpf(i == j) for j in range(len(a))] for i in range(len(a))], dtype=object)
+    )
 
 
 def _ufunc(function: Callable[..., Any], arity: int = 1) -> Any:
@@ -196,7 +202,22 @@ def _logaddexp(a: Any, b: Any) -> Any:
     return high + mpmath.log1p(mpmath.exp(low - high))
 
 
-_ELEMENTARY = ("acos", "asin", "atan", "cos", "cosh", "exp", "expm1", "log", "log1p", "sin", "sinh", "sqrt", "tan", "tanh")
+_ELEMENTARY = (
+    "acos",
+    "asin",
+    "atan",
+    "cos",
+    "cosh",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+)
 
 _xp = Extended(
     np,
@@ -206,8 +227,9 @@ _xp = Extended(
         "log2": _ufunc(lambda x: mpmath.log(x, 2)),
         "logaddexp": _ufunc(_logaddexp, 2),
         "matrix_transpose": lambda x: np.swapaxes(x, -1, -2),
-        "mean": lambda x, axis=None, keepdims=False: np.sum(x, axis=axis, keepdims=keepdims)
-        / (np.size(x) // max(np.size(np.sum(x, axis=axis)), 1)),
+        "mean": lambda x, axis=None, keepdims=False: (
+            np.sum(x, axis=axis, keepdims=keepdims) / (np.size(x) // max(np.size(np.sum(x, axis=axis)), 1))
+        ),
         "xlogy": _ufunc(lambda x, y: x if x == 0 else x * mpmath.log(y), 2),
     },
 )

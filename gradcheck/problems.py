@@ -191,7 +191,8 @@ class Instance:
     def cast(self, dtype: str) -> dict[str, np.ndarray]:
         """The inputs with floating ones rounded to ``dtype``."""
         return {
-            name: array.astype(dtype) if array.dtype.kind == "f" else array for name, array in self.arrays.items()
+            name: array.astype(dtype) if array.dtype.kind == "f" else array
+            for name, array in self.arrays.items()
         }
 
     def direction(self, purpose: str, shapes: tuple[tuple[int, ...], ...]) -> list[np.ndarray]:
@@ -343,9 +344,13 @@ def _check(label: str, names: tuple[str, ...], points: tuple[Point, ...], wrt: t
                 "give every input once, by its name",
             )
     for unknown in set(wrt) - set(names):
-        raise BadProblem(label, f"wrt names {unknown!r}, the function takes {', '.join(names)}", "name an input")
+        raise BadProblem(
+            label, f"wrt names {unknown!r}, the function takes {', '.join(names)}", "name an input"
+        )
     if not wrt and not _floating(names, points[0]):
-        raise BadProblem(label, "no input is floating-point", "write 5.0 rather than 5 to differentiate by it")
+        raise BadProblem(
+            label, "no input is floating-point", "write 5.0 rather than 5 to differentiate by it"
+        )
 
 
 def _floating(names: tuple[str, ...], point: Point) -> tuple[str, ...]:

@@ -28,7 +28,11 @@ class Outcome(Enum):
     """Everything that can become of a cell; the value is the sentence people read."""
 
     EXACT = "exact", "E", "within the rounding bound of the dtype"
-    OK = "ok", "O", "right to the digits shown: within its own error bar, or half of the digits rounding leaves"
+    OK = (
+        "ok",
+        "O",
+        "right to the digits shown: within its own error bar, or half of the digits rounding leaves",
+    )
     WRONG = "wrong", "W", "neither rounding nor a stated error bar explains the answer"
     NAN = "nan", "N", "not a finite number where a finite derivative exists"
     CONVENTION = "convention", "C", "a valid subgradient or one-sided value at a kink"
@@ -206,10 +210,14 @@ class Results:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise BadResults(str(path), f"cannot be read ({error})", "name a run's directory or file") from error
+            raise BadResults(
+                str(path), f"cannot be read ({error})", "name a run's directory or file"
+            ) from error
         records = list(_parse(path, lines))
         if not records or records[0].get("record") != "run":
-            raise BadResults(str(path), "does not start with a run's environment", "name a file gradcheck wrote")
+            raise BadResults(
+                str(path), "does not start with a run's environment", "name a file gradcheck wrote"
+            )
         if records[0]["schema"] != SCHEMA:
             raise BadResults(
                 str(path),
@@ -330,14 +338,18 @@ def _parse(path: Path, lines: list[str]) -> Iterator[dict[str, Any]]:
         except json.JSONDecodeError as error:
             if number == len(lines) and number > 1:
                 return
-            raise BadResults(str(path), f"line {number} is not JSON", "name a file gradcheck wrote") from error
+            raise BadResults(
+                str(path), f"line {number} is not JSON", "name a file gradcheck wrote"
+            ) from error
         if not isinstance(record, dict) or "record" not in record:
             raise BadResults(str(path), f"line {number} is no record", "name a file gradcheck wrote")
         yield record
 
 
 def _restore(kind: type[Any], record: Mapping[str, Any]) -> Any:
-    return kind(**{f.name: _typed(kind, f.name, record[f.name], enum=True) for f in fields(kind) if f.name in record})
+    return kind(
+        **{f.name: _typed(kind, f.name, record[f.name], enum=True) for f in fields(kind) if f.name in record}
+    )
 
 
 def _typed(kind: type[Any], name: str, value: Any, *, enum: bool = False) -> Any:

@@ -88,4 +88,6 @@ broadcast_mean = Backend(
     title="the cotangent of a broadcast operand averaged where it should be summed",
     load=lambda device: EngineDifferentiator(unbroadcast=_mean_of_broadcast),
 )
-input_mutated = Backend(name="input-mutated", title="an input changed in place", load=lambda device: Mutating())
+input_mutated = Backend(
+    name="input-mutated", title="an input changed in place", load=lambda device: Mutating()
+)

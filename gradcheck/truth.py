@@ -288,7 +288,9 @@ class Certifier:
                 break
         return exact, tied
 
-    def _run(self, path: Any, order: int, bits: int, *, hull: bool = False, shift: Any = None) -> tuple[list[Any], bool]:
+    def _run(
+        self, path: Any, order: int, bits: int, *, hull: bool = False, shift: Any = None
+    ) -> tuple[list[Any], bool]:
         """A coefficient of every output along a curve, and whether a tie was met."""
         with evaluation(bits, order + 1, hull=hull) as run:
             inputs = self._on_curve(path, shift or {}, _SEED if hull else 1.0)
@@ -327,10 +329,7 @@ class Certifier:
                     coefficients = [arb.nan()] * self.layout.k
                 seen.append(coefficients)
             sides[side] = [_limit(sequence) for sequence in zip(*seen, strict=True)]
-        return [
-            Entry(left=left, right=right)
-            for left, right in zip(sides[-1], sides[1], strict=True)
-        ]
+        return [Entry(left=left, right=right) for left, right in zip(sides[-1], sides[1], strict=True)]
 
 
 def _factors(order: int) -> int:
@@ -374,7 +373,10 @@ def _weighted(weights: np.ndarray, entries: Sequence[Entry], dtype: str) -> Entr
         low = sum((end[0] for end in ends), arb(0))
         high = low if all(entry.smooth for entry in entries) else sum((end[1] for end in ends), arb(0))
     u = 2.0 ** -MANTISSA[dtype]
-    terms = [abs(float(w)) * (e.bound + u * len(entries) * abs(float(e.high.mid()))) for w, e in zip(weights, entries, strict=True)]
+    terms = [
+        abs(float(w)) * (e.bound + u * len(entries) * abs(float(e.high.mid())))
+        for w, e in zip(weights, entries, strict=True)
+    ]
     return Entry(low=low, high=high, bound=max(sum(terms), _half_ulp(high, dtype)))
 
 
@@ -382,14 +384,18 @@ def _no_finer_than(entry: Entry, weights: np.ndarray, row: Sequence[Entry]) -> E
     """A product's entry: it may be formed from the matrix, so the roundings of its terms are allowed too."""
     if not entry.defined or not all(term.defined for term in row):
         return entry
-    return replace(entry, bound=max(entry.bound, sum(abs(float(w)) * t.bound for w, t in zip(weights, row, strict=True))))
+    return replace(
+        entry, bound=max(entry.bound, sum(abs(float(w)) * t.bound for w, t in zip(weights, row, strict=True)))
+    )
 
 
 def _zeros_beside(entries: Sequence[Entry]) -> Sequence[Entry]:
     """A derivative that is exactly 0 has no size of its own: it may be off by what its neighbours may."""
     largest = max((entry.bound for entry in entries if entry.defined), default=0.0)
     return [
-        replace(entry, bound=largest) if entry.smooth and entry.low.is_zero() and math.isfinite(largest) else entry
+        replace(entry, bound=largest)
+        if entry.smooth and entry.low.is_zero() and math.isfinite(largest)
+        else entry
         for entry in entries
     ]
 

@@ -97,7 +97,9 @@ class Differentiator:
             products = []
             for basis in _basis(x.shape, x.dtype):
                 tangents = [basis if i == at else np.zeros_like(other) for i, other in enumerate(plain)]
-                products.append([self.numpy(part) for part in self.hvp(f, xs, [self.array(t) for t in tangents])])
+                products.append(
+                    [self.numpy(part) for part in self.hvp(f, xs, [self.array(t) for t in tangents])]
+                )
             for row, column in zip(blocks, zip(*products, strict=True), strict=True):
                 row.append(np.stack(column, axis=-1).reshape((*column[0].shape, *x.shape)))
         return blocks

@@ -87,7 +87,9 @@ class _Samples:
     def mixed(self, one: np.ndarray, other: np.ndarray, own: Estimate, others: Estimate) -> Estimate:
         """``one H other`` by polarisation: the curvature along the sum less those along each, halved."""
         both = self.along(one + other, order=2)
-        return Estimate((both.value - own.value - others.value) / 2, (both.error + own.error + others.error) / 2)
+        return Estimate(
+            (both.value - own.value - others.value) / 2, (both.error + own.error + others.error) / 2
+        )
 
     def _line(self, direction: np.ndarray) -> Callable[[float], np.ndarray]:
         def phi(step: float) -> np.ndarray:

@@ -35,13 +35,17 @@ class HandwrittenDifferentiator(Differentiator):
 
     def _closed(self, f: Bound, xs: Blocks) -> Any:
         if f.problem.jac is None:
-            raise Unsupported("has only a pullback here" if f.problem.vjp else "has no hand-written rule here")
+            raise Unsupported(
+                "has only a pullback here" if f.problem.vjp else "has no hand-written rule here"
+            )
         return _blocks(f.problem.jac(self.xp, *f.merged(xs)), xs)
 
 
 def _blocks(blocks: Any, xs: Blocks) -> list[Any]:
     """One array per input; a formula has no dtype of its own, it takes the inputs'."""
-    return [np.asarray(block, dtype=xs[0].dtype) for block in (blocks if isinstance(blocks, tuple) else (blocks,))]
+    return [
+        np.asarray(block, dtype=xs[0].dtype) for block in (blocks if isinstance(blocks, tuple) else (blocks,))
+    ]
 
 
 handwritten = Backend(

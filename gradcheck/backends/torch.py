@@ -69,7 +69,9 @@ class TorchDifferentiator(Differentiator):
     def _gradient(self, f: Bound, leaves: Blocks) -> Any:
         return self._pull(f(*leaves), leaves, None, graph=True)
 
-    def _pull(self, y: Any, leaves: Blocks, cotangent: Any, *, keep: bool = False, graph: bool = False) -> Any:
+    def _pull(
+        self, y: Any, leaves: Blocks, cotangent: Any, *, keep: bool = False, graph: bool = False
+    ) -> Any:
         if not y.requires_grad:
             return [self._torch.zeros_like(x) for x in leaves]
         return self._torch.autograd.grad(

@@ -259,10 +259,17 @@ def bilinear(
 
 # The walks themselves need sums, products and reshapes; their rules are the first entries of the table.
 
-add = elementwise("add", np.add, lambda y, a, b: 1.0, lambda y, a, b: 1.0, points=((2.0, -3.0),), symbol="{} + {}")
+add = elementwise(
+    "add", np.add, lambda y, a, b: 1.0, lambda y, a, b: 1.0, points=((2.0, -3.0),), symbol="{} + {}"
+)
 
 multiply = elementwise(
-    "multiply", np.multiply, lambda y, a, b: b, lambda y, a, b: a, points=((2.0, -3.0), (0.0, 5.0)), symbol="{} * {}"
+    "multiply",
+    np.multiply,
+    lambda y, a, b: b,
+    lambda y, a, b: a,
+    points=((2.0, -3.0), (0.0, 5.0)),
+    symbol="{} * {}",
 )
 
 

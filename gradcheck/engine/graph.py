@@ -49,9 +49,12 @@ class Graph:
             return self.inputs[index]
         parents = dict(node.parents)
         operands = [
-            self.name(parents[at]) if at in parents else _constant(value) for at, value in enumerate(node.inputs)
+            self.name(parents[at]) if at in parents else _constant(value)
+            for at, value in enumerate(node.inputs)
         ]
-        params = [f"{key}={value}" for key, value in node.params.items() if value is not None and value is not False]
+        params = [
+            f"{key}={value}" for key, value in node.params.items() if value is not None and value is not False
+        ]
         symbol = node.primitive.symbol or node.primitive.name + "({})"
         if node.primitive.symbol and not params:
             return symbol.format(*operands)
@@ -81,7 +84,9 @@ class Graph:
         nodes: list[Node] = []
         for index, node in enumerate(self.tape.nodes):
             if node.primitive is None:
-                nodes.append(replace(node, output=np.asarray(values[index], dtype=np.result_type(node.output))))
+                nodes.append(
+                    replace(node, output=np.asarray(values[index], dtype=np.result_type(node.output)))
+                )
                 continue
             parents = dict(node.parents)
             inputs = tuple(

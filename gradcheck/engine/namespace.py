@@ -45,7 +45,10 @@ def _table() -> dict[str, Any]:
     table |= {name: getattr(derived, name) for name in derived.__all__}
     table["asarray"] = asarray
     table["linalg"] = SimpleNamespace(
-        matmul=table["matmul"], matrix_transpose=table["matrix_transpose"], solve=table.pop("solve"), vecdot=table["vecdot"]
+        matmul=table["matmul"],
+        matrix_transpose=table["matrix_transpose"],
+        solve=table.pop("solve"),
+        vecdot=table["vecdot"],
     )
     return table
 

@@ -142,7 +142,9 @@ def _trace(f: Function, xs: Sequence[Any]) -> tuple[Tape, list[Array], Any]:
         return tape, inputs, output
     constant = None if isinstance(output, (list, tuple, dict)) else np.asarray(output)
     if constant is None or constant.dtype == object:
-        raise BadArgument("function", "one array as its output (xp.stack joins several)", type(output).__name__)
+        raise BadArgument(
+            "function", "one array as its output (xp.stack joins several)", type(output).__name__
+        )
     return tape, inputs, constant
 
 
@@ -182,7 +184,9 @@ def _by_rows(tape: Tape, inputs: Sequence[Array], output: Any) -> tuple[Any, ...
         flow = tape.pull({output.index: basis.reshape(out)}, keep=keep) if _is_on(output, tape) else {}
         rows.append([flow.get(x.index, _zeros(x)) for x in inputs])
     return tuple(
-        reshape(stack([row[at] for row in rows]), shape=(*out, *x.shape)) if rows else np.zeros((*out, *x.shape), x.dtype)
+        reshape(stack([row[at] for row in rows]), shape=(*out, *x.shape))
+        if rows
+        else np.zeros((*out, *x.shape), x.dtype)
         for at, x in enumerate(inputs)
     )
 
@@ -193,7 +197,9 @@ def _by_columns(tape: Tape, inputs: Sequence[Array], output: Any) -> tuple[Any, 
     for at, x in enumerate(inputs):
         columns = []
         for basis in np.eye(prod(x.shape), dtype=x.dtype):
-            tangents = [basis.reshape(x.shape) if i == at else _zeros(other) for i, other in enumerate(inputs)]
+            tangents = [
+                basis.reshape(x.shape) if i == at else _zeros(other) for i, other in enumerate(inputs)
+            ]
             columns.append(_push(tape, inputs, output, tangents))
         shape = (*shape_of(output), *x.shape)
         blocks.append(reshape(stack(columns, axis=-1), shape=shape) if columns else np.zeros(shape, x.dtype))

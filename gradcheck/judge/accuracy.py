@@ -102,7 +102,9 @@ def _entry(at: int, got: float, bar: float, entry: Entry, scale: float, dtype: s
         return _Judged(at, Outcome.UNSUPPORTED, math.nan, entry, math.inf)
     if not math.isfinite(got):
         overflow = abs(float(entry.low.mid())) > np.finfo(dtype).max and got * float(entry.low.mid()) > 0
-        return _Judged(at, Outcome.EXACT if overflow else Outcome.NAN, 0.0 if overflow else math.inf, entry, math.inf)
+        return _Judged(
+            at, Outcome.EXACT if overflow else Outcome.NAN, 0.0 if overflow else math.inf, entry, math.inf
+        )
     error = _distance(got, entry)
     excess = error / allowed if allowed else (math.inf if error else 0.0)
     if not entry.smooth:
@@ -188,7 +190,13 @@ def _reason(worst: _Judged, index: str, got: str) -> str:
 def _nothing_to_judge() -> Judgement:
     nan = math.nan
     return Judgement(
-        outcome=Outcome.EXACT, reason="", relative_error=0.0, ulps=0.0, condition=nan, digits=nan, index="", got="", true=""
+        outcome=Outcome.EXACT,
+        reason="",
+        relative_error=0.0,
+        ulps=0.0,
+        condition=nan,
+        digits=nan,
+        index="",
+        got="",
+        true="",
     )
-
-

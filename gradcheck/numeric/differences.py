@@ -85,7 +85,9 @@ def _extrapolated(
     ahead, behind = _samples(phi, steps), _samples(phi, -steps)
     column = steps.reshape(-1, *[1] * centre.ndim)
     size = np.max(np.abs(np.where(np.isfinite(ahead), ahead, 0)), axis=0)
-    noise = np.fmax(noise, 2 * np.finfo(centre.dtype).eps * size) + jitter * np.abs(ahead - behind) / (2 * column)
+    noise = np.fmax(noise, 2 * np.finfo(centre.dtype).eps * size) + jitter * np.abs(ahead - behind) / (
+        2 * column
+    )
     if order == 1:
         table, floor = (ahead - behind) / (2 * column), noise / column
     else:

@@ -14,7 +14,12 @@ import numpy as np
 from gradcheck.engine.core import add, elementwise, linear, multiply, primal_of, where
 
 subtract = elementwise(
-    "subtract", np.subtract, lambda y, a, b: 1.0, lambda y, a, b: -1.0, points=((2.0, -3.0),), symbol="{} - {}"
+    "subtract",
+    np.subtract,
+    lambda y, a, b: 1.0,
+    lambda y, a, b: -1.0,
+    points=((2.0, -3.0),),
+    symbol="{} - {}",
 )
 
 negative = linear("negative", np.negative, lambda g, x: negative(g), points=((2.0,),), symbol="-{}")
@@ -28,7 +33,9 @@ divide = elementwise(
     symbol="{} / {}",
 )
 
-square = elementwise("square", np.square, lambda y, x: multiply(2.0, x), points=((3.0,), (0.0,)), symbol="{}^2")
+square = elementwise(
+    "square", np.square, lambda y, x: multiply(2.0, x), points=((3.0,), (0.0,)), symbol="{}^2"
+)
 
 
 def _power_base(y: Any, base: Any, exponent: Any) -> Any:
@@ -55,7 +62,9 @@ power = elementwise(
     symbol="{}^{}",
 )
 
-absolute = elementwise("abs", np.abs, lambda y, x: np.sign(primal_of(x)), points=((-2.0,), (3.0,)), symbol="|{}|")
+absolute = elementwise(
+    "abs", np.abs, lambda y, x: np.sign(primal_of(x)), points=((-2.0,), (3.0,)), symbol="|{}|"
+)
 
 exp = elementwise("exp", np.exp, lambda y, x: y, points=((0.0,), (1.5,), (-30.0,)))
 

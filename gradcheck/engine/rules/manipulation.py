@@ -8,7 +8,17 @@ import numpy as np
 
 from gradcheck.engine.core import Primitive, broadcast_to, linear, reshape, shape_of
 
-__all__ = ["broadcast_to", "concat", "expand_dims", "flip", "getitem", "permute_dims", "reshape", "scatter", "stack"]
+__all__ = [
+    "broadcast_to",
+    "concat",
+    "expand_dims",
+    "flip",
+    "getitem",
+    "permute_dims",
+    "reshape",
+    "scatter",
+    "stack",
+]
 
 _MATRIX = np.array([[1.0, -2.0, 3.0], [4.0, 5.0, -6.0]])
 
@@ -47,7 +57,9 @@ def _scatter(x: Any, *, key: Any, shape: tuple[int, ...]) -> Any:
     return out
 
 
-scatter = linear("scatter", _scatter, lambda g, x, *, key, shape: getitem(g, key=key), params=("key", "shape"))
+scatter = linear(
+    "scatter", _scatter, lambda g, x, *, key, shape: getitem(g, key=key), params=("key", "shape")
+)
 
 
 def _joined(name: str, forward: Any, part: Any) -> Primitive:
@@ -64,7 +76,9 @@ def _joined(name: str, forward: Any, part: Any) -> Primitive:
     def pull(position: int, cotangent: Any, output: Any, *arrays: Any, axis: int = 0) -> Any:
         return getitem(cotangent, key=key(position, output, arrays, axis))
 
-    return Primitive(name=name, forward=forward, push=push, pull=pull, sequence=True, points=((_MATRIX, _MATRIX),))
+    return Primitive(
+        name=name, forward=forward, push=push, pull=pull, sequence=True, points=((_MATRIX, _MATRIX),)
+    )
 
 
 def _slice(position: int, shapes: list[tuple[int, ...]], axis: int) -> slice:

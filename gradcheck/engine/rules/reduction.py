@@ -22,7 +22,9 @@ def _push(position: int, tangent: Any, output: Any, x: Any, axis: Any = None, ke
     return reduce_sum(multiply(tangent, _winners(output, x, axis, keepdims)), axis=axis, keepdims=keepdims)
 
 
-def _pull(position: int, cotangent: Any, output: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def _pull(
+    position: int, cotangent: Any, output: Any, x: Any, axis: Any = None, keepdims: bool = False
+) -> Any:
     return multiply(_restore_axes(cotangent, x, axis, keepdims), _winners(output, x, axis, keepdims))
 
 

@@ -1,0 +1,207 @@
+"""The command line as a user meets it: exact lines, exit codes, 80 columns."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gradcheck import Results
+from gradcheck.cli import app
+
+SUITE = '''"""My own functions"""
+
+from gradcheck import problem
+
+
+def helper(xp, x):
+    return xp.sin(x) ** 2
+
+
+@problem(x=1.5)
+def squared_sine(xp, x):
+    """sin(x)^2"""
+    return helper(xp, x)
+'''
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def refused(*arguments):
+    """The one line on stderr of a call that must exit with 2."""
+    result = call(*arguments)
+    assert 2 == result.exit_code, result.output
+    (line,) = result.stderr.strip().splitlines()
+    return line
+
+
+@pytest.fixture
+def suite(tmp_path):
+    path = tmp_path / "my_suite.py"
+    path.write_text(SUITE)
+    return path
+
+
+def test_run_writes_results_and_report_and_fits_80_columns(suite, tmp_path):
+    out = tmp_path / "out"
+    result = call("run", suite, "--backend", "engine,differences", "--operator", "gradient", "--out", out)
+    assert 0 == result.exit_code, result.output
+    assert {"results.jsonl", "report.html"} <= {path.name for path in out.iterdir()}
+    outcomes = {cell.backend: cell.outcome.value for cell in Results.read(out).cells}
+    assert {"engine": "exact", "differences": "ok"} == outcomes
+    table = [line for line in result.output.splitlines() if "report:" not in line]
+    assert max(map(len, table)) <= 80
+    assert re.search(r"^engine +1 +16\.0$", result.output, re.MULTILINE)
+
+
+def test_a_failure_exits_with_1_unless_another_backend_counts(tmp_path):
+    path = tmp_path / "refusing.py"
+    path.write_text(SUITE.replace("x=1.5)", "x=1.5, jac=lambda xp, x: 2 * xp.sin(x))"))
+    arguments = "run", path, "--backend", "handwritten,engine", "--operator", "gradient", "--out", tmp_path
+    assert 1 == call(*arguments).exit_code
+    assert 0 == call(*arguments, "--fail-on", "engine").exit_code
+    assert 1 == call(*arguments, "--fail-on", "engine,handwritten").exit_code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["run", "chain_rul"], "no suite is called 'chain_rul'. Did you mean 'chain_rule'?"),
+        (["run", "--backend", "enginee"], "no backend is called 'enginee'. Did you mean 'engine'?"),
+        (["run", "--fail-on", "enginee"], "no backend is called 'enginee'. Did you mean 'engine'?"),
+        (["run", "--dtype", "flot32"], "no dtype is called 'flot32'. Did you mean 'float32'?"),
+        (["run", "--operator", "jakobian"], "no operator is called 'jakobian'. Did you mean 'jacobian'?"),
+        (["run", "--device", "cudaa"], "no device is called 'cudaa'. Did you mean 'cuda'?"),
+        (
+            ["run", "--select", "zebra"],
+            "nothing to run: no problem matches --select 'zebra'. `gradcheck list` shows what there is.",
+        ),
+        (
+            ["run", "--select", "softmax and"],
+            "--select 'softmax and' is not an expression of names with 'and', 'or', 'not' and parentheses; "
+            "write for example --select 'softmax and not entropy'.",
+        ),
+        (
+            ["run", "no/such/file.py"],
+            "suite no/such/file.py: cannot be read (No such file or directory); name a Python file with problems.",
+        ),
+        (["explain", "wengrt"], "no problem is called 'wengrt'. Did you mean 'wengert'?"),
+        (["explain", "wengert", "--point", "9"], "--point: expected 1 to 1 for wengert, got 9."),
+        (["explain", "wengert", "--wrt", "x3"], "no differentiated input is called 'x3'. Choose from: x1, x2."),
+        (
+            ["explain", "softmax"],
+            "softmax: expected a problem with a scalar output, got 'output of shape (3,)'.",
+        ),
+        (["list", "--select", "zebra"], "nothing to run: no problem matches --select 'zebra'. "
+         "`gradcheck list` shows what there is."),
+        (["report", "nowhere"], "results nowhere: cannot be read ([Errno 2] No such file or directory: 'nowhere'); "
+         "name a run's directory or file."),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_clear_line(arguments, line):
+    assert f"gradcheck: {line}" == refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("def f(:\n", "line 1: invalid syntax; mend the syntax and run again."),
+        ("import nonexistent_module\n", "fails to import (ModuleNotFoundError: No module named 'nonexistent_module');"
+         " run the file with python to see where."),
+        ("x = 1\n", "holds no problem; decorate a function f(xp, x) with @gradcheck.problem(x=1.0)."),
+    ],
+)  # fmt: skip
+def test_a_broken_suite_is_one_clear_line(tmp_path, source, line):
+    path = tmp_path / "broken.py"
+    path.write_text(source)
+    assert f"gradcheck: suite {path}: {line}" == refused("run", path)
+
+
+def test_two_problems_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "twice.py"
+    path.write_text(SUITE + SUITE.split("\n\n\n")[-1])
+    places = f"in {path} line 11 and in line 15"
+    assert f"gradcheck: two problems are called 'squared_sine', {places}; rename one of them." == refused(
+        "run", path
+    )
+
+
+def test_an_absent_device_is_named_with_what_was_found():
+    assert (
+        "gradcheck: no device 'cuda' here. Found engine: cpu. Use --device cpu, or a machine that has one."
+        == refused("run", "chain_rule", "--backend", "engine", "--device", "cuda")
+    )
+
+
+def test_an_absent_device_in_a_sweep_is_a_cell(suite, tmp_path):
+    result = call(
+        "run", suite, "--backend", "engine", "--device", "cpu,cuda", "--operator", "value", "--out", tmp_path
+    )
+    assert 0 == result.exit_code, result.output
+    assert {"cpu": "exact", "cuda": "no device"} == {
+        c.device: c.outcome.value for c in Results.read(tmp_path).cells
+    }
+
+
+def test_explain_shows_the_three_tables_of_the_lecture_notes():
+    output = call("explain", "wengert").output
+    for row in (
+        "v-1 = x1                    2",
+        "v4 = sin(v0)    -0.9589242747",
+        "v5 = v3 - v4      11.65207146",
+    ):
+        assert row in output
+    tangent = output[output.index("forward tangent, d x1 = 1") : output.index("reverse adjoint")]
+    assert "v5 = v3 - v4       5.5" in tangent
+    adjoint = output[output.index("reverse adjoint") :]
+    assert "v4 = sin(v0)             -1" in adjoint
+    assert "dy/dx1 = 5.5\ndy/dx2 = 1.716337815\n" in adjoint
+    assert max(map(len, output.splitlines())) <= 80
+
+
+def test_explain_takes_a_problem_from_a_file(suite):
+    output = call("explain", f"{suite}/squared_sine").output
+    assert "v2 = v1^2" in output
+
+
+def test_every_scalar_problem_of_the_catalogue_can_be_explained():
+    from gradcheck.catalogue import installed_suites
+
+    for suite in installed_suites().values():
+        for problem in suite.problems.values():
+            if not problem.refuses and problem.instances()[0].layout.output == ():
+                result = call("explain", f"{suite.name}/{problem.name}")
+                assert 0 == result.exit_code, (problem.name, result.output)
+
+
+def test_list_names_every_problem_of_a_suite():
+    output = call("list", "chain_rule").output
+    assert "Scalar chain rule" in output
+    assert "cube_of_quadratic" in output
+    assert max(map(len, output.splitlines())) <= 80
+
+
+def test_backends_are_listed_with_version_and_devices():
+    output = call("backends").output
+    assert re.search(r"engine +yes +\d+\.\d+\.\d+ +cpu", output)
+    assert max(map(len, output.splitlines())) <= 80
+
+
+def test_report_writes_the_page_again_and_exports_tables(suite, tmp_path):
+    call("run", suite, "--backend", "engine", "--out", tmp_path, "--rounds", "0")
+    page = (tmp_path / "report.html").read_bytes()
+    (tmp_path / "report.html").unlink()
+    result = call("report", tmp_path)
+    assert 0 == result.exit_code, result.output
+    assert page == (tmp_path / "report.html").read_bytes()
+    assert {"cells.csv", "cells.parquet"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_the_installed_command_starts(tmp_path):
+    command = Path(sys.executable).with_name("gradcheck")
+    done = subprocess.run([command, "--help"], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert "run" in done.stdout
