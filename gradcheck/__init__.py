@@ -51,7 +51,7 @@ _HOME = {
     "run": "gradcheck.execution",
 }
 
-__all__ = list(_HOME)  # noqa: PLE0605
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

@@ -131,7 +131,7 @@ class Ball:
     __hash__ = None  # type: ignore[assignment]  # equality is a Comparison
 
 
-class Balls(np.ndarray):  # type: ignore[type-arg]
+class Balls(np.ndarray):
     """An object array of balls whose comparisons stay open until they are used."""
 
     def __lt__(self, other: Any) -> Any:
@@ -152,7 +152,7 @@ class Balls(np.ndarray):  # type: ignore[type-arg]
     def __ne__(self, other: object) -> Any:
         return FUNCTIONS["not_equal"](self, other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 class Comparison:
@@ -307,9 +307,18 @@ def _log(x: Any) -> Any:
 
 
 def _sqrt(x: Any) -> Any:
-    if _is_zero(x):
+    """Of ``t^2k g(t)`` it is ``t^k sqrt(g(t))`` for t > 0; of 0, which may be cut off short, 0."""
+    low = next((k for k in range(len(x)) if _sign(x[k]) != 0), None)
+    if low == 0:
+        return x.sqrt() if _constant(x) > 0 else _nan()
+    _run.tied = True
+    if low is None:
         return arb_series([0])
-    return x.sqrt() if _constant(x) > 0 else _nan()
+    if low % 2 or not x[low] > 0:
+        return _nan()
+    known = [x[k] if k < len(x) else arb(0) for k in range(low, ctx.cap)]
+    rest = arb_series(known + [arb.nan()] * low).sqrt()
+    return arb_series([arb(0)] * (low // 2) + [rest[k] for k in range(ctx.cap - low // 2)])
 
 
 def _unary(function: Callable[[Any], Any]) -> Any:
@@ -358,7 +367,7 @@ def _reduction(choose: Callable[[Any, Any], Any]) -> Callable[..., Any]:
         axes = tuple(range(array.ndim)) if axis is None else tuple(np.atleast_1d(axis) % array.ndim)
         result: Any = array
         for at in sorted(axes, reverse=True):
-            result = reduce(ufunc, (np.take(result, i, axis=at) for i in range(array.shape[at])))
+            result = reduce(ufunc, [np.take(result, i, axis=at) for i in range(array.shape[at])])
         kept = tuple(1 if at in axes else size for at, size in enumerate(array.shape))
         return np.reshape(np.asarray(result, dtype=object), kept) if keepdims else result
 
@@ -374,7 +383,7 @@ def _vecdot(x: Any, y: Any, axis: int = -1) -> Any:
     return np.sum(np.multiply(x, y), axis=axis)
 
 
-def _arb(name: str) -> Callable[[Any], Any]:
+def _arb(name: str) -> Any:
     return _unary(lambda series: getattr(series, name)())
 
 

@@ -231,15 +231,15 @@ def _print_summary(results: Results) -> None:
     from gradcheck.results import Outcome
 
     console = _console()
-    rows: dict[tuple[str, ...], Counter[Outcome]] = {}
-    digits: dict[tuple[str, ...], list[float]] = {}
+    rows: dict[tuple[str, str, str], Counter[Outcome]] = {}
+    digits: dict[tuple[str, str, str], list[float]] = {}
     for cell in results.cells:
         key = cell.backend, cell.device, cell.dtype
         rows.setdefault(key, Counter())[cell.outcome] += 1
         if cell.outcome in (Outcome.EXACT, Outcome.OK) and cell.digits == cell.digits:
             digits.setdefault(key, []).append(cell.digits)
     several = len({key[1:] for key in rows}) > 1
-    groups = (
+    groups: tuple[tuple[str, tuple[Outcome, ...]], ...] = (
         ("exact", (Outcome.EXACT,)),
         ("ok", (Outcome.OK,)),
         ("conv.", (Outcome.CONVENTION,)),
@@ -251,20 +251,20 @@ def _print_summary(results: Results) -> None:
         "backend",
         *(name for name, _ in groups),
         "digits",
-        right=tuple(name for name, _ in groups) + ("digits",),
+        right=(*(name for name, _ in groups), "digits"),
     )
     for key, counts in rows.items():
-        name = key[0] + (f" {key[1]} {key[2]}" if several else "")
+        label = " ".join(key) if several else key[0]
         typical = sorted(digits[key])[len(digits[key]) // 2] if key in digits else None
         numbers = (str(sum(counts[outcome] for outcome in outcomes) or "") for _, outcomes in groups)
-        table.add_row(name, *numbers, f"{typical:.1f}" if typical is not None else "")
+        table.add_row(label, *numbers, f"{typical:.1f}" if typical is not None else "")
     console.print(table)
     wrong = [check for check in results.published if check.status == "disagrees"]
     undefined = [check for check in results.published if check.status == "undefined"]
     if results.published:
         console.print(
-            f"{len(results.published)} printed values: {len(wrong)} wrong in print, {len(undefined)} without a derivative"
-            + (" (printed, true):" if wrong or undefined else "")
+            f"{len(results.published)} printed values: {len(wrong)} wrong in print, "
+            f"{len(undefined)} without a derivative" + (" (printed, true):" if wrong or undefined else "")
         )
     for check in [*wrong, *undefined]:
         console.print(

@@ -60,7 +60,8 @@ def simplex(*shape: int) -> Draw:
 
     def sample(generator: np.random.Generator) -> np.ndarray:
         weights = generator.gamma(2.0, size=shape) + 0.05
-        return weights / weights.sum(axis=-1, keepdims=True)
+        normalised: np.ndarray = weights / weights.sum(axis=-1, keepdims=True)
+        return normalised
 
     return Draw(shape, f"simplex{shape}", sample)
 

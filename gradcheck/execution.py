@@ -347,7 +347,7 @@ class _Row:
         samples: dict[int, list[float]] = {
             at: [] for at, cell in enumerate(cells) if cell.outcome.ran and cell.calls
         }
-        for number in range(self.plan.rounds):
+        for _ in range(self.plan.rounds):
             groups: dict[tuple[str, str], list[int]] = {}
             for at, taken in samples.items():
                 if sum(taken) < _BUDGET:

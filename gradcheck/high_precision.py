@@ -43,8 +43,8 @@ def answer(
 
     The rounding bound of an entry is what one unit roundoff in each input, constants included, changes in it,
     plus one in itself: its componentwise condition (N. Higham, "Accuracy and Stability of Numerical
-    Algorithms", 2nd ed., SIAM 2002, section 1.6) times the roundoff, as often as there are inputs, since every
-    sum and elimination over them may round once an input.
+    Algorithms", 2nd ed., SIAM 2002, section 1.6) times the roundoff, as often as there are inputs, since
+    every sum and elimination over them may round once an input.
 
     Raises
     ------
@@ -130,8 +130,8 @@ def _confirm(asked: _Question, inputs: dict[str, Any]) -> str:
     for closed, difference in zip(asked.jacobian(inputs), asked.difference_jacobian(inputs), strict=True):
         if abs(closed - difference) > _AGREE * max(abs(closed), abs(difference), _AGREE):
             raise TruthUnavailable(
-                f"{asked.instance.problem.name}: the closed form gives {mpmath.nstr(closed, 20)} where differences "
-                f"give {mpmath.nstr(difference, 20)}; mend jac"
+                f"{asked.instance.problem.name}: the closed form gives {mpmath.nstr(closed, 20)} "
+                f"where differences give {mpmath.nstr(difference, 20)}; mend jac"
             )
     return "closed form"
 

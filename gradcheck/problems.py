@@ -306,7 +306,7 @@ def problem(
     (Point(x=5),)
     """
     if inputs:
-        points = (*points, Point(published=published, **inputs))
+        points = (*points, Point(published=published, **inputs))  # type: ignore[arg-type]
 
     def declare(fn: Callable[..., Any]) -> Problem:
         label = name or fn.__name__
@@ -340,7 +340,7 @@ def _check(label: str, names: tuple[str, ...], points: tuple[Point, ...], wrt: t
         if set(point.inputs) != set(names):
             raise BadProblem(
                 label,
-                f"a point gives {', '.join(point.inputs) or 'nothing'}, the function takes {', '.join(names)}",
+                f"a point gives {', '.join(point.inputs)}, the function takes {', '.join(names)}",
                 "give every input once, by its name",
             )
     for unknown in set(wrt) - set(names):

@@ -38,8 +38,11 @@ def gradcheck_run() -> RunSuites:
         results = run(Plan.of(*suites, **{"rounds": 0, **options}))
         failures = results.failures()
         if failures:
-            lines = [f"{c.suite}/{c.problem} ({c.point}), {c.backend} {c.dtype} {c.operator}: {c.outcome.value}, {c.reason}"
-                     for c in failures[:_MOST_LINES]]  # fmt: skip
+            lines = [
+                f"{cell.suite}/{cell.problem} ({cell.point}), "
+                f"{cell.backend} {cell.dtype} {cell.operator}: {cell.outcome.value}, {cell.reason}"
+                for cell in failures[:_MOST_LINES]
+            ]
             more = len(failures) - len(lines)
             pytest.fail("\n".join([*lines, *([f"and {more} more"] if more else [])]), pytrace=False)
         return results

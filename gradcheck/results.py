@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from gradcheck.errors import BadResults, MissingExtra
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas
 
 SCHEMA = 1
 FILE_NAME = "results.jsonl"
@@ -167,7 +167,7 @@ class Results:
     cells: tuple[Measurement, ...]
     published: tuple[PublishedCheck, ...] = field(default=())
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> pandas.DataFrame:
         """One row per cell, one column per attribute; ``outcome`` holds the code as text.
 
         Raises
@@ -177,7 +177,7 @@ class Results:
         """
         return _frame(Measurement, map(_plain, self.cells))
 
-    def published_frame(self) -> pd.DataFrame:
+    def published_frame(self) -> pandas.DataFrame:
         """One row per printed number."""
         return _frame(PublishedCheck, map(_plain, self.published))
 
@@ -190,7 +190,8 @@ class Results:
         path = Path(path)
         with path.open("w", encoding="utf-8") as file:
             writer = Writer(file, self.environment)
-            for record in (*self.cells, *self.published):
+            records: tuple[Measurement | PublishedCheck, ...] = (*self.cells, *self.published)
+            for record in records:
                 writer.add(record)
         return path
 
@@ -270,16 +271,15 @@ class Writer:
         self._file.flush()
 
 
-def read_frame(path: Path | str) -> pd.DataFrame:
+def read_frame(path: Path | str) -> pandas.DataFrame:
     """Read a frame that :meth:`Results.export` wrote, equal to the one it wrote."""
-    pd = _pandas()
     path = Path(path)
     kind = Measurement if path.stem == "cells" else PublishedCheck
     if path.suffix == ".parquet":
-        frame = pd.read_parquet(path)
+        frame = _pandas().read_parquet(path)
         rows = frame.to_dict("records")
     else:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
+        rows = _pandas().read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
     return _frame(kind, ({key: _typed(kind, str(key), value) for key, value in row.items()} for row in rows))
 
 
@@ -356,7 +356,7 @@ def _typed(kind: type[Any], name: str, value: Any, *, enum: bool = False) -> Any
     """A field's value from its JSON, CSV or Parquet form."""
     declared = {f.name: str(f.type) for f in fields(kind)}[name]
     if declared == "Outcome":
-        return Outcome(value) if enum else value
+        return Outcome(value) if enum else value  # type: ignore[call-arg]
     if declared == "float":
         return float(value)
     if declared == "int":
@@ -366,17 +366,20 @@ def _typed(kind: type[Any], name: str, value: Any, *, enum: bool = False) -> Any
     return value
 
 
-def _as_text(frame: pd.DataFrame) -> dict[str, Any]:
+def _as_text(frame: pandas.DataFrame) -> dict[str, Any]:
     if "samples" not in frame:
         return {}
     return {"samples": [json.dumps(list(samples)) for samples in frame["samples"]]}
 
 
-def _frame(kind: type[Any], rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    pd = _pandas()
-    frame = pd.DataFrame(list(rows), columns=[f.name for f in fields(kind)])
-    numeric = {f.name: f.type for f in fields(kind) if f.type in ("float", "int")}
-    return frame.astype({name: "float64" if kind_ == "float" else "int64" for name, kind_ in numeric.items()})
+def _frame(kind: type[Any], rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
+    frame = _pandas().DataFrame(list(rows), columns=[f.name for f in fields(kind)])
+    numeric = {f.name: str(f.type) for f in fields(kind) if f.type in _NUMPY_TYPES}
+    typed: pandas.DataFrame = frame.astype({name: _NUMPY_TYPES[of] for name, of in numeric.items()})
+    return typed
+
+
+_NUMPY_TYPES = {"float": "float64", "int": "int64"}
 
 
 def _pandas() -> Any:

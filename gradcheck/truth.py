@@ -2,8 +2,8 @@
 
 The problem's function is evaluated on arrays of power series of balls (:mod:`gradcheck.balls`) along
 curves through the point: the coefficient of t along ``x + t v`` is a directional derivative, and the
-coefficient of t^5 along ``x + t^2 u + t^3 v`` is exactly ``u H v``, since 5 = 2 + 3 in no other way. Precision
-is doubled until every radius is below 1e-30 of its value.
+coefficient of t^5 along ``x + t^2 u + t^3 v`` is exactly ``u H v``, since 5 = 2 + 3 in no other way.
+Precision is doubled until every radius is below 1e-30 of its value.
 
 The same evaluation with as many bits as a dtype has gives the *rounding bound*: the radius is what the
 program's own roundings can do to the answer at this point in this dtype. No tolerance is chosen anywhere.
@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,7 @@ from flint import arb
 
 from gradcheck import high_precision
 from gradcheck.balls import FUNCTIONS, Balls, Undecided, curve, evaluation
-from gradcheck.errors import TruthUnavailable
 from gradcheck.namespaces import Extended
-from gradcheck.operators import Layout
 from gradcheck.problems import Instance
 
 MANTISSA = {"float64": 53, "float32": 24}
@@ -79,7 +78,8 @@ class Entry:
     def text(self, digits: int = 30) -> str:
         """The truth in decimal digits, or the one-sided values."""
         if not self.defined:
-            return f"undefined ({self.reason or f'left {self.left or None}, right {self.right or None}'})".lower()
+            limits = f"left {self.left or 'none'}, right {self.right or 'none'}"
+            return f"undefined ({self.reason or limits})"
         low, high = decimal(self.low, digits), decimal(self.high, digits)
         return low if self.low is self.high or low == high else f"{low} to {high}"
 
@@ -214,8 +214,8 @@ class Certifier:
             reverse, _ = self._certified(_path(1, {i: -slope for i, slope in direction.items()}), 1)
             left = [(-exact, -rough) for exact, rough in reverse]
         entries = [
-            self._entry(r, r, rough) if _same(r, l) else self._entry(l, r, rough)
-            for (r, rough), (l, _) in zip(right, left, strict=True)
+            self._entry(after, after, rough) if _same(after, before) else self._entry(before, after, rough)
+            for (after, rough), (before, _) in zip(right, left, strict=True)
         ]
         if all(entry.defined for entry in entries):
             return entries
@@ -292,11 +292,16 @@ class Certifier:
         self, path: Any, order: int, bits: int, *, hull: bool = False, shift: Any = None
     ) -> tuple[list[Any], bool]:
         """A coefficient of every output along a curve, and whether a tie was met."""
-        with evaluation(bits, order + 1, hull=hull) as run:
-            inputs = self._on_curve(path, shift or {}, _SEED if hull else 1.0)
-            value = self.instance.problem.fn(_xp, *inputs)
-            cells = np.ravel(np.asarray(value, dtype=object))
-            return [_coefficient(cell, order) for cell in cells], run.tied
+        # A series that is 0 to the last term may be cut off too short to decide: then more terms are taken.
+        for terms in (order + 1, 4 * order + 2):
+            with evaluation(bits, terms, hull=hull) as run:
+                inputs = self._on_curve(path, shift or {}, _SEED if hull else 1.0)
+                value = self.instance.problem.fn(_xp, *inputs)
+                cells = np.ravel(np.asarray(value, dtype=object))
+                coefficients = [_coefficient(cell, order) for cell in cells]
+            if not run.tied:
+                break
+        return coefficients, run.tied
 
     def _on_curve(self, path: Any, shift: Mapping[int, Any], seed: float) -> list[Any]:
         terms: dict[int, list[tuple[int, Any]]] = {}
@@ -411,10 +416,10 @@ def _limit(sequence: Sequence[Any]) -> str:
     if not all(x.is_finite() for x in sequence):
         return ""
     values = [x.mid() for x in sequence]
-    steps = [abs(b - a) for a, b in zip(values, values[1:], strict=False)]
+    steps = [abs(b - a) for a, b in pairwise(values)]
     if steps[-1] <= arb("1e-12") * abs(values[-1]) or values[-1] == 0:
         return decimal(sequence[-1], 15)
-    if all(abs(b) > abs(a) for a, b in zip(values, values[1:], strict=False)):
+    if all(abs(b) > abs(a) for a, b in pairwise(values)):
         return "+inf" if values[-1] > 0 else "-inf"
     return ""
 

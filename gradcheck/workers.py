@@ -81,9 +81,9 @@ class Workers:
     ) -> None:
         for pool in self._pools.values():
             if error is None:
-                pool.close()
+                pool.close()  # type: ignore[no-untyped-call]
             else:
-                pool.stop()
+                pool.stop()  # type: ignore[no-untyped-call]
         for pool in self._pools.values():
             pool.join()
 

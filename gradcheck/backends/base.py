@@ -26,8 +26,8 @@ Blocks = Sequence[Any]
 class Answer:
     """An answer with the error bars its backend states, block by block."""
 
-    blocks: Blocks
-    errors: Blocks
+    blocks: Any
+    errors: Any
 
 
 class Differentiator:

@@ -37,7 +37,7 @@ def _logaddexp(x: Any, y: Any) -> Any:
 
 
 def _first_order(function: Any, slope: Any) -> Any:
-    """A function whose complex version loses the real part of tiny arguments, by its own first-order expansion."""
+    """A function whose complex version loses tiny real parts, by its first-order expansion instead."""
 
     def extended(x: Any) -> Any:
         real = np.real(x)

@@ -1,4 +1,4 @@
-"""Derivatives written by hand beside the problems: backpropagation rules and closed forms, themselves on trial."""
+"""Derivatives written by hand beside the problems: rules and closed forms, themselves on trial."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class HandwrittenDifferentiator(Differentiator):
     def jvp(self, f: Bound, xs: Blocks, tangents: Blocks) -> Any:
         shape = np.shape(f(*xs))
         blocks = zip(self._closed(f, xs), tangents, strict=True)
-        return sum(np.reshape(block, (-1, np.size(v))) @ np.ravel(v) for block, v in blocks).reshape(shape)
+        terms = [np.reshape(block, (-1, np.size(v))) @ np.ravel(v) for block, v in blocks]
+        return np.sum(terms, axis=0).reshape(shape)
 
     def jacobian(self, f: Bound, xs: Blocks) -> Any:
         return super().jacobian(f, xs) if f.problem.jac is None and f.problem.vjp else self._closed(f, xs)

@@ -1,4 +1,4 @@
-"""The traced array a user's function sees: operators, indexing, and clear errors for what cannot be followed."""
+"""The traced array a user's function sees: operators, indexing, and errors for what cannot be followed."""
 
 from __future__ import annotations
 

@@ -245,7 +245,7 @@ def bilinear(
     points: tuple[tuple[Any, ...], ...] = (),
     symbol: str = "",
 ) -> Primitive:
-    """An operation linear in each of two arrays; ``left(g, a, b)`` and ``right(g, a, b)`` are its transposes."""
+    """An operation linear in each of two arrays; ``left(g, a, b)``, ``right(g, a, b)`` are its transposes."""
 
     def push(position: int, tangent: Any, output: Any, a: Any, b: Any) -> Any:
         return entry(tangent, b) if position == 0 else entry(a, tangent)
@@ -259,11 +259,11 @@ def bilinear(
 
 # The walks themselves need sums, products and reshapes; their rules are the first entries of the table.
 
-add = elementwise(
+add: Primitive = elementwise(
     "add", np.add, lambda y, a, b: 1.0, lambda y, a, b: 1.0, points=((2.0, -3.0),), symbol="{} + {}"
 )
 
-multiply = elementwise(
+multiply: Primitive = elementwise(
     "multiply",
     np.multiply,
     lambda y, a, b: b,
@@ -274,7 +274,7 @@ multiply = elementwise(
 
 
 def _carried(flow: Any, partial: Any) -> Any:
-    """Flow times partial. A flow of 0 comes from a branch not taken: it stays 0 where the partial is infinite or NaN."""
+    """Flow times partial; 0, as of a branch not taken, stays 0 where the partial is infinite or NaN."""
     product = multiply(flow, partial)
     finite = np.isfinite(primal_of(product))
     if finite.all():
@@ -287,23 +287,23 @@ def _select(position: int, flow: Any, output: Any, condition: Any, a: Any, b: An
     return where(condition, flow, 0.0) if position == 1 else where(condition, 0.0, flow)
 
 
-where = Primitive(
+where: Primitive = Primitive(
     name="where",
-    forward=lambda condition, a, b: np.where(condition, a, b)[()],
+    forward=lambda condition, a, b: np.asarray(np.where(condition, a, b))[()],
     push=_select,
     pull=_select,
     points=((True, 2.0, -3.0), (False, 2.0, -3.0)),
     arity=3,
 )
 
-reshape = linear(
+reshape: Primitive = linear(
     "reshape",
     lambda x, *, shape: np.reshape(x, shape),
     lambda g, x, *, shape: reshape(g, shape=shape_of(x)),
     params=("shape",),
 )
 
-broadcast_to = linear(
+broadcast_to: Primitive = linear(
     "broadcast_to",
     lambda x, *, shape: np.broadcast_to(x, shape),
     lambda g, x, *, shape: sum_to(g, shape_of(x)),
@@ -319,7 +319,7 @@ def _restore_axes(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return broadcast_to(reshape(g, shape=kept), shape=shape)
 
 
-reduce_sum = linear(
+reduce_sum: Primitive = linear(
     "sum",
     lambda x, *, axis=None, keepdims=False: np.sum(x, axis=axis, keepdims=keepdims),
     lambda g, x, *, axis=None, keepdims=False: _restore_axes(g, x, axis, keepdims),

@@ -78,7 +78,7 @@ class Graph:
         return [flow.get(i, np.zeros(shape_of(node.output))) for i, node in enumerate(self.tape.nodes)]
 
     def forward(self, *values: Any) -> Graph:
-        """The same operations at other inputs, in order; branches taken by the function are not taken anew."""
+        """The same operations at other inputs, in order; branches of the function are not taken anew."""
         if len(values) != len(self.inputs):
             raise BadArgument("values", f"{len(self.inputs)} inputs ({', '.join(self.inputs)})", len(values))
         nodes: list[Node] = []

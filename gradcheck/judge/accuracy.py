@@ -2,8 +2,10 @@
 
 The rounding bound of the truth is the only yardstick: it follows from the dtype, the function and the
 point. Within it an answer is exact. An answer that states an error bar is ok within that bar; one that
-states none is ok as long as half of the digits that rounding leaves are right, and its digits say how ok. The factor four on it is the error NumPy's and torch's vectorised elementary functions are allowed, in
-ulps (NumPy documentation, "CPU/SIMD optimizations": up to 4 ulp).
+states none is ok as long as half of the digits that rounding leaves are right, and its digits say how ok.
+
+The factor four on the bound is the error that vectorised elementary functions are allowed, in ulps (NumPy
+documentation, "CPU/SIMD optimizations": up to 4 ulp).
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from flint import arb
@@ -107,15 +108,15 @@ def _entry(at: int, got: float, bar: float, entry: Entry, scale: float, dtype: s
         )
     error = _distance(got, entry)
     excess = error / allowed if allowed else (math.inf if error else 0.0)
-    if not entry.smooth:
-        inside = Outcome.CONVENTION if error <= max(allowed, bar) else Outcome.WRONG
-        return _Judged(at, inside, error, entry, excess)
+    right = (Outcome.EXACT, Outcome.OK) if entry.smooth else (Outcome.CONVENTION, Outcome.CONVENTION)
     if error <= allowed:
-        return _Judged(at, Outcome.EXACT, error, entry, excess)
+        return _Judged(at, right[0], error, entry, excess)
     magnitude = abs(float(entry.low.mid()))
     if error <= bar:
-        says_something = bar < max(magnitude, scale / 10) or scale == 0
-        return _Judged(at, Outcome.OK if says_something else Outcome.UNSUPPORTED, error, entry, excess)
+        says_something = bar < max(magnitude, scale / 10) if scale else math.isfinite(bar)
+        return _Judged(at, right[1] if says_something else Outcome.UNSUPPORTED, error, entry, excess)
+    if not entry.smooth:
+        return _Judged(at, Outcome.WRONG, error, entry, excess)
     if not bar and error <= math.sqrt(allowed * magnitude):
         return _Judged(at, Outcome.OK, error, entry, excess)
     if got == 0 and magnitude < np.finfo(dtype).eps * max(scale, 1.0):

@@ -1,7 +1,7 @@
 """Numbers printed in documents against the truth.
 
-A printed number agrees when the truth rounds or truncates to it: they differ by less than one unit in the
-last printed digit.
+A printed number agrees when the truth rounds or truncates to it: it falls short of the truth by less than one
+unit in its last digit, or exceeds it by half of one at most.
 """
 
 from __future__ import annotations
@@ -88,4 +88,6 @@ def _status(text: str, entry: Entry) -> str:
     exponent = number.as_tuple().exponent
     unit = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0)
     with evaluation(256, 1):
-        return "agrees" if abs(arb(text) - entry.low) < arb(str(unit)) else "disagrees"
+        away = arb(text) - entry.low  # positive where the printed number is the larger in magnitude
+        away = -away if entry.low < 0 else away
+        return "agrees" if -arb(str(unit)) < away <= arb(str(unit)) / 2 else "disagrees"

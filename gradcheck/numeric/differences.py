@@ -24,7 +24,7 @@ _COLUMNS = 6
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A derivative and how far it may be off, entry by entry; NaN and infinity where nothing finite was seen."""
+    """A derivative and how far it may be off, by entry; NaN and infinity where nothing finite was seen."""
 
     value: np.ndarray
     error: np.ndarray
@@ -60,11 +60,11 @@ def derivative(
     """
     with np.errstate(all="ignore"):
         centre = np.atleast_1d(phi(0.0))
-        noise = np.fmax(noise, 2 * np.finfo(centre.dtype).eps * np.abs(centre))
-        first = _extrapolated(phi, centre, scale / 8, order, jitter, noise)
+        floor = np.fmax(noise, 2 * np.finfo(centre.dtype).eps * np.abs(centre))
+        first = _extrapolated(phi, centre, scale / 8, order, jitter, floor)
         if np.all(np.isfinite(first.value)):
             return first
-        finer = _extrapolated(phi, centre, finest / 8, order, jitter, noise)
+        finer = _extrapolated(phi, centre, finest / 8, order, jitter, floor)
         return Estimate(
             np.where(np.isfinite(first.value), first.value, finer.value),
             np.where(np.isfinite(first.value), first.error, finer.error),
@@ -114,7 +114,8 @@ def _contradiction(value: np.ndarray, plain: np.ndarray, floor: np.ndarray) -> n
     where the steps are short enough, the plain differences only come closer.
     """
     farther = np.abs(value - plain) - np.abs(value - plain[0]) - floor
-    return np.max(np.where(np.isfinite(farther), farther, 0), axis=0, initial=0)
+    worst: np.ndarray = np.max(np.where(np.isfinite(farther), farther, 0), axis=0, initial=0)
+    return worst
 
 
 def _samples(phi: Function, steps: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ def noise_level(values: np.ndarray) -> np.ndarray:
         gamma = math.factorial(k) ** 2 / math.factorial(2 * k)
         levels.append(np.sqrt(gamma * np.mean(differences**2, axis=0)))
         sign_changes.append(differences.min(axis=0) * differences.max(axis=0) < 0)
-    result = levels[-1]
+    result: np.ndarray = levels[-1]
     for k in reversed(range(m - 3)):
         window = np.stack(levels[k : k + 3])
         settled = (window.max(axis=0) <= 4 * window.min(axis=0)) & sign_changes[k]

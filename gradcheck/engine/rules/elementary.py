@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.engine.core import add, elementwise, linear, multiply, primal_of, where
+from gradcheck.engine.core import Primitive, add, elementwise, linear, multiply, primal_of, where
 
-subtract = elementwise(
+subtract: Primitive = elementwise(
     "subtract",
     np.subtract,
     lambda y, a, b: 1.0,
@@ -22,9 +22,11 @@ subtract = elementwise(
     symbol="{} - {}",
 )
 
-negative = linear("negative", np.negative, lambda g, x: negative(g), points=((2.0,),), symbol="-{}")
+negative: Primitive = linear(
+    "negative", np.negative, lambda g, x: negative(g), points=((2.0,),), symbol="-{}"
+)
 
-divide = elementwise(
+divide: Primitive = elementwise(
     "divide",
     np.divide,
     lambda y, a, b: divide(1.0, b),
@@ -33,7 +35,7 @@ divide = elementwise(
     symbol="{} / {}",
 )
 
-square = elementwise(
+square: Primitive = elementwise(
     "square", np.square, lambda y, x: multiply(2.0, x), points=((3.0,), (0.0,)), symbol="{}^2"
 )
 
@@ -53,7 +55,7 @@ def _power_exponent(y: Any, base: Any, exponent: Any) -> Any:
     return multiply(y, log(where(zero, 1.0, base) if np.any(zero) else base))
 
 
-power = elementwise(
+power: Primitive = elementwise(
     "power",
     np.power,
     _power_base,
@@ -62,26 +64,30 @@ power = elementwise(
     symbol="{}^{}",
 )
 
-absolute = elementwise(
+absolute: Primitive = elementwise(
     "abs", np.abs, lambda y, x: np.sign(primal_of(x)), points=((-2.0,), (3.0,)), symbol="|{}|"
 )
 
-exp = elementwise("exp", np.exp, lambda y, x: y, points=((0.0,), (1.5,), (-30.0,)))
+exp: Primitive = elementwise("exp", np.exp, lambda y, x: y, points=((0.0,), (1.5,), (-30.0,)))
 
-expm1 = elementwise("expm1", np.expm1, lambda y, x: exp(x), points=((1e-9,), (1.0,)))
+expm1: Primitive = elementwise("expm1", np.expm1, lambda y, x: exp(x), points=((1e-9,), (1.0,)))
 
-log = elementwise(
+log: Primitive = elementwise(
     "log", np.log, lambda y, x: divide(1.0, x), points=((2.0,), (1e-8,), (1.0,)), symbol="ln {}"
 )
 
-log1p = elementwise("log1p", np.log1p, lambda y, x: divide(1.0, add(1.0, x)), points=((1e-9,), (2.0,)))
+log1p: Primitive = elementwise(
+    "log1p", np.log1p, lambda y, x: divide(1.0, add(1.0, x)), points=((1e-9,), (2.0,))
+)
 
-log2 = elementwise("log2", np.log2, lambda y, x: divide(1 / math.log(2), x), points=((2.0,), (3.0,)))
+log2: Primitive = elementwise(
+    "log2", np.log2, lambda y, x: divide(1 / math.log(2), x), points=((2.0,), (3.0,))
+)
 
-sqrt = elementwise("sqrt", np.sqrt, lambda y, x: divide(0.5, y), points=((2.0,), (1e-12,)))
+sqrt: Primitive = elementwise("sqrt", np.sqrt, lambda y, x: divide(0.5, y), points=((2.0,), (1e-12,)))
 
 # The logistic function of the difference keeps both tails; exp(a - y) loses the digits that y has not.
-logaddexp = elementwise(
+logaddexp: Primitive = elementwise(
     "logaddexp",
     np.logaddexp,
     lambda y, a, b: divide(1.0, add(1.0, exp(subtract(b, a)))),
@@ -101,7 +107,7 @@ def _xlogy_y(out: Any, x: Any, y: Any) -> Any:
     return divide(x, where(zero, 1.0, y) if np.any(zero) else y)
 
 
-xlogy = elementwise(
+xlogy: Primitive = elementwise(
     "xlogy", _xlogy, lambda out, x, y: log(y), _xlogy_y, points=((2.0, 3.0), (0.0, 3.0)), symbol="{} ln {}"
 )
 
@@ -112,7 +118,7 @@ def _share(y: Any, mine: Any, other: Any) -> Any:
     return np.where(np.equal(mine, other), 0.5, np.equal(mine, y)).astype(np.result_type(y))
 
 
-maximum = elementwise(
+maximum: Primitive = elementwise(
     "maximum",
     np.maximum,
     lambda y, a, b: _share(y, a, b),
@@ -120,7 +126,7 @@ maximum = elementwise(
     points=((2.0, -3.0), (-3.0, 2.0)),
 )
 
-minimum = elementwise(
+minimum: Primitive = elementwise(
     "minimum",
     np.minimum,
     lambda y, a, b: _share(y, a, b),

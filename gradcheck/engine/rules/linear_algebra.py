@@ -35,7 +35,7 @@ def _product(forward: Any) -> Primitive:
     )
 
 
-matmul_matrices = _product(np.matmul)
+matmul_matrices: Primitive = _product(np.matmul)
 
 
 def matmul(a: Any, b: Any) -> Any:
@@ -71,7 +71,7 @@ def _column(x: Any) -> Any:
     return reshape(x, shape=(*shape_of(x), 1))
 
 
-solve = Primitive(
+solve: Primitive = Primitive(
     name="solve",
     forward=np.linalg.solve,
     push=_solve_push,

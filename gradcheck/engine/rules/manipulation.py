@@ -22,28 +22,28 @@ __all__ = [
 
 _MATRIX = np.array([[1.0, -2.0, 3.0], [4.0, 5.0, -6.0]])
 
-permute_dims = linear(
+permute_dims: Primitive = linear(
     "permute_dims",
     lambda x, *, axes: np.transpose(x, axes),
     lambda g, x, *, axes: permute_dims(g, axes=tuple(int(at) for at in np.argsort(axes))),
     params=("axes",),
 )
 
-expand_dims = linear(
+expand_dims: Primitive = linear(
     "expand_dims",
     lambda x, *, axis=0: np.expand_dims(x, axis),
     lambda g, x, *, axis=0: reshape(g, shape=shape_of(x)),
     params=("axis",),
 )
 
-flip = linear(
+flip: Primitive = linear(
     "flip",
     lambda x, *, axis=None: np.flip(x, axis),
     lambda g, x, *, axis=None: flip(g, axis=axis),
     points=((_MATRIX,),),
 )
 
-getitem = linear(
+getitem: Primitive = linear(
     "getitem",
     lambda x, *, key: np.asarray(x)[key],
     lambda g, x, *, key: scatter(g, key=key, shape=shape_of(x)),
@@ -57,7 +57,7 @@ def _scatter(x: Any, *, key: Any, shape: tuple[int, ...]) -> Any:
     return out
 
 
-scatter = linear(
+scatter: Primitive = linear(
     "scatter", _scatter, lambda g, x, *, key, shape: getitem(g, key=key), params=("key", "shape")
 )
 
@@ -86,6 +86,8 @@ def _slice(position: int, shapes: list[tuple[int, ...]], axis: int) -> slice:
     return slice(start, start + shapes[position][axis])
 
 
-stack = _joined("stack", lambda *xs, axis=0: np.stack(xs, axis), lambda position, shapes, axis: position)
+stack: Primitive = _joined(
+    "stack", lambda *xs, axis=0: np.stack(xs, axis), lambda position, shapes, axis: position
+)
 
-concat = _joined("concat", lambda *xs, axis=0: np.concatenate(xs, axis), _slice)
+concat: Primitive = _joined("concat", lambda *xs, axis=0: np.concatenate(xs, axis), _slice)

@@ -28,7 +28,7 @@ def _pull(
     return multiply(_restore_axes(cotangent, x, axis, keepdims), _winners(output, x, axis, keepdims))
 
 
-max_ = Primitive(
+max_: Primitive = Primitive(
     name="max",
     forward=lambda x, *, axis=None, keepdims=False: np.max(x, axis=axis, keepdims=keepdims),
     push=_push,
@@ -37,7 +37,7 @@ max_ = Primitive(
     params=("axis",),
 )
 
-min_ = Primitive(
+min_: Primitive = Primitive(
     name="min",
     forward=lambda x, *, axis=None, keepdims=False: np.min(x, axis=axis, keepdims=keepdims),
     push=_push,
