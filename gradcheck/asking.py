@@ -65,19 +65,20 @@ def ask(backend: Backend, device: str, instance: Instance, questions: Sequence[Q
 
 
 def clock(
-    backend: Backend, device: str, instance: Instance, questions: Sequence[tuple[Question, int]]
+    backend: Backend, device: str, batch: Sequence[tuple[Instance, Sequence[tuple[Question, int]]]]
 ) -> list[float]:
-    """One timing sample a question: seconds per call over the given number of calls."""
+    """One timing sample a question, in order: seconds per call over the given number of calls."""
     differentiator = backend.load(device)
     samples = []
     with np.errstate(all="ignore"):
-        for question, calls in questions:
-            call, _ = _prepare(differentiator, instance, question)
-            started = perf_counter()
-            for _ in range(calls):
-                call()
-            differentiator.synchronize()
-            samples.append((perf_counter() - started) / calls)
+        for instance, questions in batch:
+            for question, calls in questions:
+                call, _ = _prepare(differentiator, instance, question)
+                started = perf_counter()
+                for _ in range(calls):
+                    call()
+                differentiator.synchronize()
+                samples.append((perf_counter() - started) / calls)
     return samples
 
 

@@ -6,8 +6,6 @@ reason; a backend that hangs or dies loses that cell alone.
 
 from __future__ import annotations
 
-import math
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,12 +18,13 @@ from gradcheck.backends.base import Backend, available_backends
 from gradcheck.catalogue import Suite, find_suites
 from gradcheck.errors import BadProblem, EmptySelection, NoDevice, TruthUnavailable, UnknownName
 from gradcheck.judge.accuracy import judge
-from gradcheck.judge.printed import check_printed
+from gradcheck.judge.printed import check_counts, check_printed
 from gradcheck.operators import DTYPES, OPERATORS, applicable, known
 from gradcheck.problems import Instance
 from gradcheck.results import FILE_NAME, Measurement, Outcome, PublishedCheck, Results, Writer, environment
+from gradcheck.timing import timed
 from gradcheck.truth import Certifier, Truth
-from gradcheck.workers import Died, InProcess, TimedOut, Workers
+from gradcheck.workers import Died, InProcess, Pending, TimedOut, Workers
 
 DEVICES = ("cpu", "cuda")
 
@@ -185,25 +184,36 @@ def _records(
     sink: Sink,
 ) -> Iterator[Measurement | PublishedCheck]:
     instances = list(plan.instances())
-    for done, (suite, instance) in enumerate(instances):
-        if progress:
-            progress(done, len(instances), f"{suite}/{instance.problem.name}")
-        for record in _Row(plan, workers, devices, suite, instance).records():
-            sink(record)
-            yield record
+    backends = {backend.name: backend for backend in plan.backends}
+    for start in range(0, len(instances), _GROUP):
+        group = []
+        for done, (suite, instance) in enumerate(instances[start : start + _GROUP], start=start):
+            if progress:
+                progress(done, len(instances), f"{suite}/{instance.problem.name}")
+            group.append((instance, _Row(plan, workers, devices, suite, instance)))
+        judged = [(instance, row.cells()) for instance, row in group]
+        measured = timed(judged, backends, workers, rounds=plan.rounds, seed=plan.seed + start)
+        for (_, row), cells in zip(group, measured, strict=True):
+            records: list[Measurement | PublishedCheck] = [*row.printed(), *cells]
+            for record in records:
+                sink(record)
+                yield record
     if progress:
         progress(len(instances), len(instances), "")
 
 
+_GROUP = 8  # instances asked, judged and timed together; a visit to a worker costs milliseconds
+
+
 def _find_devices(plan: Plan, workers: Workers | InProcess) -> dict[str, Sequence[str]]:
-    """Backend to the devices it has here; a backend that fails to load has none."""
+    """Backend to the devices it has here."""
     pending = {b.name: workers.submit(b.name, b.devices) for b in plan.backends if b.installed}
     found: dict[str, Sequence[str]] = {}
     for name, one in pending.items():
         try:
             found[name] = one.result()
-        except (TimedOut, Died):
-            found[name] = ()
+        except Exception:
+            found[name] = plan.devices  # whatever is wrong with it, its cells will say
     if not any(device in have for device in plan.devices for have in found.values()) and found:
         raise NoDevice(", ".join(plan.devices), list(found.items()))
     return found
@@ -211,7 +221,7 @@ def _find_devices(plan: Plan, workers: Workers | InProcess) -> dict[str, Sequenc
 
 @dataclass
 class _Row:
-    """One instance with all its backends: asked side by side, judged, then timed in interleaved rounds."""
+    """One instance with all its backends, asked side by side and judged."""
 
     plan: Plan
     workers: Workers | InProcess
@@ -219,34 +229,45 @@ class _Row:
     suite: str
     instance: Instance
     fault: str = field(default="", init=False)
+    questions: list[Question] = field(init=False)
+    pending: dict[tuple[str, str], Pending] = field(init=False)
 
-    def records(self) -> Iterator[Measurement | PublishedCheck]:
-        questions = self._questions()
-        pending = {
+    def __post_init__(self) -> None:
+        """Hand out the questions; the answers come while others are judged."""
+        self.questions = self._applicable()
+        self.pending = {
             (backend.name, device): self.workers.submit(
-                backend.name, asking.ask, backend, device, self.instance, questions
+                backend.name, asking.ask, backend, device, self.instance, self.questions
             )
             for backend, device in self._present()
             if not self.fault
         }
-        truths = {} if self.fault or self.instance.problem.refuses else self._truths(questions)
-        if not self.fault and self.instance.point.published:
-            yield from check_printed(self.instance, self.suite)
+
+    def printed(self) -> list[PublishedCheck]:
+        """What documents print here, against the truth."""
+        return [] if self.fault else list(check_printed(self.instance, self.suite))
+
+    def cells(self) -> list[Measurement]:
+        """One judged cell for every question to every backend on every device."""
+        truths = {} if self.fault or self.instance.problem.refuses else self._truths()
         cells = []
         for backend in self.plan.backends:
             for device in self.plan.devices:
-                replies = self._replies(backend, device, questions, pending.get((backend.name, device)))
+                replies = self._replies(
+                    backend, device, self.questions, self.pending.get((backend.name, device))
+                )
                 cells += [
                     self._cell(backend, device, question, reply, truths.get(question))
-                    for question, reply in zip(questions, replies, strict=True)
+                    for question, reply in zip(self.questions, replies, strict=True)
                 ]
-        yield from self._timed(cells)
+        return cells
 
-    def _questions(self) -> list[Question]:
+    def _applicable(self) -> list[Question]:
         operators: Sequence[str] = ("value",)
         if not self.instance.problem.refuses:
             try:
                 operators = applicable(self.instance.layout.output)
+                check_counts(self.instance)
             except BadProblem as error:
                 self.fault = str(error)
         asked = [operator for operator in self.plan.operators if operator in operators]
@@ -258,13 +279,13 @@ class _Row:
                 if backend.installed and device in self.devices[backend.name]:
                     yield backend, device
 
-    def _truths(self, questions: Sequence[Question]) -> dict[Question, Truth | str]:
+    def _truths(self) -> dict[Question, Truth | str]:
         certifiers = {dtype: Certifier(self.instance, dtype) for dtype in self.plan.dtypes}
         for certifier in certifiers.values():
             certifier.share(certifiers[self.plan.dtypes[0]])
         seeds = asking.seeds_of(self.instance)
         truths: dict[Question, Truth | str] = {}
-        for question in questions:
+        for question in self.questions:
             try:
                 truths[question] = certifiers[question.dtype].truth(question.operator, seeds)
             except TruthUnavailable as error:
@@ -340,41 +361,6 @@ class _Row:
             **{name: getattr(judgement, name) for name in judgement.__slots__},
         )
         return replace(cell, outcome=Outcome.WRONG, reason=reply.fault) if reply.fault else cell
-
-    def _timed(self, cells: Sequence[Measurement]) -> list[Measurement]:
-        """The cells with timing samples: rounds over all backends in an order drawn anew each round."""
-        order = random.Random(self.plan.seed)
-        samples: dict[int, list[float]] = {
-            at: [] for at, cell in enumerate(cells) if cell.outcome.ran and cell.calls
-        }
-        for _ in range(self.plan.rounds):
-            groups: dict[tuple[str, str], list[int]] = {}
-            for at, taken in samples.items():
-                if sum(taken) < _BUDGET:
-                    groups.setdefault((cells[at].backend, cells[at].device), []).append(at)
-            for key in order.sample(sorted(groups), len(groups)):
-                for at, seconds in zip(
-                    groups[key], self._clock(*key, [cells[at] for at in groups[key]]), strict=True
-                ):
-                    samples[at].append(seconds)
-        return [replace(cell, samples=_finite(samples.get(at, []))) for at, cell in enumerate(cells)]
-
-    def _clock(self, name: str, device: str, cells: Sequence[Measurement]) -> list[float]:
-        backend = next(backend for backend in self.plan.backends if backend.name == name)
-        timed = [(Question(cell.operator, cell.dtype), cell.calls) for cell in cells]
-        pending = self.workers.submit(name, asking.clock, backend, device, self.instance, timed)
-        try:
-            samples: list[float] = pending.result()
-        except (TimedOut, Died):
-            return [math.inf] * len(cells)  # spends the budget of these cells; infinite samples are dropped
-        return samples
-
-
-_BUDGET = 0.1  # seconds of samples after which a cell is not timed again
-
-
-def _finite(samples: Sequence[float]) -> tuple[float, ...]:
-    return tuple(sample for sample in samples if math.isfinite(sample))
 
 
 def _outcome_of(error: Exception) -> Outcome:

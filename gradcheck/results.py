@@ -209,8 +209,8 @@ class Results:
         path = Path(path)
         path = path / FILE_NAME if path.is_dir() else path
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+            lines = path.read_bytes().removesuffix(b"\n").split(b"\n")
+        except OSError as error:
             raise BadResults(
                 str(path), f"cannot be read ({error})", "name a run's directory or file"
             ) from error
@@ -219,10 +219,10 @@ class Results:
             raise BadResults(
                 str(path), "does not start with a run's environment", "name a file gradcheck wrote"
             )
-        if records[0]["schema"] != SCHEMA:
+        if records[0].get("schema") != SCHEMA:
             raise BadResults(
                 str(path),
-                f"has schema {records[0]['schema']}, this version reads {SCHEMA}",
+                f"has schema {records[0].get('schema')}, this version reads {SCHEMA}",
                 "repeat the run, or read it with the version that wrote it",
             )
         return cls(
@@ -328,14 +328,16 @@ def _plain(record: Any) -> dict[str, Any]:
 
 def _to_json(value: Any) -> Any:
     """JSON has no NaN or infinity: they become text, and come back by the field's type."""
+    if isinstance(value, tuple):
+        return [_to_json(part) for part in value]
     return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _parse(path: Path, lines: list[str]) -> Iterator[dict[str, Any]]:
+def _parse(path: Path, lines: list[bytes]) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
+        except ValueError as error:  # no JSON, or not even UTF-8
             if number == len(lines) and number > 1:
                 return
             raise BadResults(

@@ -43,7 +43,7 @@ class InProcess:
 
     def submit(self, worker: str, function: Callable[..., Any], *args: Any) -> Pending:
         """Call the function."""
-        return _Done(function(*args))
+        return _Deferred(lambda: function(*args))
 
     def __enter__(self) -> Self:
         return self
@@ -93,12 +93,14 @@ def _call(load: bytes) -> Any:
     return function(*args)
 
 
-class _Done:
-    def __init__(self, value: Any) -> None:
-        self._value = value
+class _Deferred:
+    """Called where its result is asked for, so that an exception surfaces there, as a worker's does."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
 
     def result(self) -> Any:
-        return self._value
+        return self._call()
 
 
 class _Promised:

@@ -48,6 +48,7 @@ LAYERS = (
     "judge",
     "asking",
     "workers",
+    "timing",
     "execution",
     "saboteurs",
     "",  # the public names
@@ -180,6 +181,10 @@ def test_frameworks_are_imported_only_in_functions(package):
     top_level = [one for one in _imports(package) if one.where != "function"]
     assert top_level
     assert [one for one in top_level if _packages_of(one.target) & FRAMEWORKS] == []
+
+
+def test_every_module_has_a_layer_and_every_layer_a_module():
+    assert {_layer(module) for module in MODULES} == set(range(len(LAYERS)))
 
 
 def test_lower_layers_do_not_know_higher_ones():
