@@ -23,7 +23,7 @@ class Draw:
     shape
         Shape of the array; ``()`` is a scalar.
     text
-        How the draw is shown, for example ``normal(3, 4)``.
+        How the draw is shown, for example ``normal(3x4)``.
     sample
         Generator to float64 array of that shape.
     """
@@ -42,16 +42,26 @@ class Draw:
         return self.text
 
 
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
 def normal(*shape: int, scale: float = 1.0, shift: float = 0.0) -> Draw:
     """Independent normal entries with mean ``shift`` and standard deviation ``scale``."""
-    text = f"normal{shape}" if scale == 1 and shift == 0 else f"normal{shape}*{scale:g}+{shift:g}"
+    text = (
+        f"normal({_sizes(shape)})"
+        + (f" {scale:g}" if scale != 1 else "")
+        + (f" + {shift:g}" if shift else "")
+    )
     return Draw(shape, text, lambda generator: shift + scale * generator.standard_normal(shape))
 
 
 def uniform(low: float, high: float, *shape: int) -> Draw:
     """Independent entries, uniform in ``[low, high)``."""
     return Draw(
-        shape, f"uniform({low:g}, {high:g}){shape}", lambda generator: generator.uniform(low, high, shape)
+        shape,
+        f"uniform({low:g} to {high:g}, {_sizes(shape)})",
+        lambda generator: generator.uniform(low, high, shape),
     )
 
 
@@ -63,7 +73,7 @@ def simplex(*shape: int) -> Draw:
         normalised: np.ndarray = weights / weights.sum(axis=-1, keepdims=True)
         return normalised
 
-    return Draw(shape, f"simplex{shape}", sample)
+    return Draw(shape, f"simplex({_sizes(shape)})", sample)
 
 
 def signed(*shape: int) -> Draw:
@@ -72,4 +82,4 @@ def signed(*shape: int) -> Draw:
     def sample(generator: np.random.Generator) -> np.ndarray:
         return generator.choice([-1.0, 1.0], shape) * generator.uniform(0.5, 1.5, shape)
 
-    return Draw(shape, f"signed{shape}", sample)
+    return Draw(shape, f"signed({_sizes(shape)})", sample)

@@ -6,6 +6,7 @@ aggregate; this module never does.
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import os
@@ -241,13 +242,14 @@ class Results:
         """
         written = []
         for name, frame in (("cells", self.to_frame()), ("published", self.published_frame())):
-            csv, parquet = Path(directory) / f"{name}.csv", Path(directory) / f"{name}.parquet"
-            frame.assign(**_as_text(frame)).to_csv(csv, index=False)
+            table, parquet = Path(directory) / f"{name}.csv", Path(directory) / f"{name}.parquet"
+            text = frame.assign(**_as_text(frame))
+            text.to_csv(table, index=False, na_rep="nan", quoting=csv.QUOTE_NONNUMERIC)
             try:
                 frame.to_parquet(parquet, index=False)
             except ImportError as error:
                 raise MissingExtra("Parquet export", "pyarrow", "reports") from error
-            written += [csv, parquet]
+            written += [table, parquet]
         return written
 
     def _repr_html_(self) -> str:

@@ -97,7 +97,7 @@ OUTCOMES = [
         Outcome.UNSUPPORTED,
         square,
         Backend(name="b", title="", load=lambda device: Nothing()),
-        "no reverse mode",
+        "offers no derivatives",
     ),
     (
         Outcome.NOT_INSTALLED,

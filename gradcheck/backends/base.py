@@ -63,8 +63,19 @@ class Differentiator:
         return f(*xs)
 
     def vjp(self, f: Bound, xs: Blocks, cotangent: Any) -> Any:
-        """``w J``."""
-        raise Unsupported("offers no reverse mode")
+        """``w J``; from one ``jvp`` an input entry where a backend has only forward mode."""
+        if type(self).jvp is Differentiator.jvp:
+            raise Unsupported("offers no derivatives")
+        plain = [self.numpy(x) for x in xs]
+        parts = []
+        for at, x in enumerate(plain):
+            slopes = []
+            for basis in _basis(x.shape, x.dtype):
+                tangents = [basis if i == at else np.zeros_like(other) for i, other in enumerate(plain)]
+                column = self.numpy(self.jvp(f, xs, [self.array(tangent) for tangent in tangents]))
+                slopes.append(np.sum(self.numpy(cotangent) * column))
+            parts.append(np.asarray(slopes, x.dtype).reshape(x.shape))
+        return parts
 
     def jvp(self, f: Bound, xs: Blocks, tangents: Blocks) -> Any:
         """``J v``."""

@@ -139,7 +139,7 @@ def _describe(worst: _Judged, answer: np.ndarray, operator: str, layout: Layout,
     got = repr(answer[worst.position].item())
     magnitude = max(abs(float(entry.low.mid())), abs(float(entry.high.mid()))) if entry.defined else math.nan
     u = 2.0 ** -MANTISSA[dtype]
-    relative = error / magnitude if magnitude else (0.0 if error == 0 else math.inf)
+    relative = error / magnitude if magnitude else (0.0 if error == 0 else math.nan)
     index = layout.path(operator, worst.position)
     return Judgement(
         outcome=worst.outcome,

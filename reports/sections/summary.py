@@ -15,12 +15,12 @@ from ..markup import render
 from ..notation import plural, ratio
 from ..page import Section
 from ..race import derivative, race
-from .published import AGREES, doubtful
+from .published import AGREES, DISAGREES, doubtful
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SHOWN = 5
+SHOWN = 6
 RIGHT = (Outcome.EXACT, Outcome.OK)
 
 
@@ -92,10 +92,14 @@ def _printed(checks: Sequence[PublishedCheck], doubts: Sequence[PublishedCheck])
     numbers = plural(len(checks), "printed number")
     if not doubts:
         return f"All {numbers} agree with the truth." if len(checks) > 1 else "The one printed number agrees."
-    agree = sum(check.status == AGREES for check in checks)
-    verb = "is" if len(doubts) == 1 else "are"
-    rest = f"; {agree:,} agree{'s' if agree == 1 else ''}" if agree else ""
-    return f"{len(doubts):,} of {numbers} {verb} wrong{rest}."
+    counts = Counter(check.status for check in checks)
+    wrong, agree = counts[DISAGREES], counts[AGREES]
+    parts = [f"{wrong:,} of {numbers} {'is' if wrong == 1 else 'are'} wrong"]
+    if len(doubts) > wrong:
+        parts.append(f"{len(doubts) - wrong:,} where no derivative exists")
+    if agree:
+        parts.append(f"{agree:,} agree{'s' if agree == 1 else ''}")
+    return "; ".join(parts) + "."
 
 
 def _lines(results: Results) -> list[Line]:
