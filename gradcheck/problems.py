@@ -338,9 +338,10 @@ def _check(label: str, names: tuple[str, ...], points: tuple[Point, ...], wrt: t
         raise BadProblem(label, "it has no point", "give the inputs as keywords, for example x=5.0")
     for point in points:
         if set(point.inputs) != set(names):
+            given = ", ".join(point.inputs) or "nothing"
             raise BadProblem(
                 label,
-                f"a point gives {', '.join(point.inputs)}, the function takes {', '.join(names)}",
+                f"a point gives {given}, the function takes {', '.join(names)}",
                 "give every input once, by its name",
             )
     for unknown in set(wrt) - set(names):

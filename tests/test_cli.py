@@ -82,26 +82,38 @@ def test_a_failure_exits_with_1_unless_another_backend_counts(tmp_path):
         ),
         (
             ["run", "--select", "softmax and"],
-            "--select 'softmax and' is not an expression of names with 'and', 'or', 'not' and parentheses; "
-            "write for example --select 'softmax and not entropy'.",
+            (
+                "--select 'softmax and' is not an expression of names with 'and', 'or', 'not' and "
+                "parentheses; write for example --select 'softmax and not entropy'."
+            ),
         ),
         (
-            ["run", "no/such/file.py"],
-            "suite no/such/file.py: cannot be read (No such file or directory); name a Python file with problems.",
+            ["run", "no/file.py"],
+            "suite no/file.py: cannot be read (No such file or directory); name a Python file with problems.",
         ),
         (["explain", "wengrt"], "no problem is called 'wengrt'. Did you mean 'wengert'?"),
         (["explain", "wengert", "--point", "9"], "--point: expected 1 to 1 for wengert, got 9."),
-        (["explain", "wengert", "--wrt", "x3"], "no differentiated input is called 'x3'. Choose from: x1, x2."),
+        (
+            ["explain", "wengert", "--wrt", "x3"],
+            "no differentiated input is called 'x3'. Choose from: x1, x2.",
+        ),
         (
             ["explain", "softmax"],
             "softmax: expected a problem with a scalar output, got 'output of shape (3,)'.",
         ),
-        (["list", "--select", "zebra"], "nothing to run: no problem matches --select 'zebra'. "
-         "`gradcheck list` shows what there is."),
-        (["report", "nowhere"], "results nowhere: cannot be read ([Errno 2] No such file or directory: 'nowhere'); "
-         "name a run's directory or file."),
+        (
+            ["list", "--select", "zebra"],
+            "nothing to run: no problem matches --select 'zebra'. `gradcheck list` shows what there is.",
+        ),
+        (
+            ["report", "nowhere"],
+            (
+                "results nowhere: cannot be read ([Errno 2] No such file or directory: 'nowhere'); "
+                "name a run's directory or file."
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_one_clear_line(arguments, line):
     assert f"gradcheck: {line}" == refused(*arguments)
 
@@ -110,11 +122,16 @@ def test_a_mistake_is_one_clear_line(arguments, line):
     ("source", "line"),
     [
         ("def f(:\n", "line 1: invalid syntax; mend the syntax and run again."),
-        ("import nonexistent_module\n", "fails to import (ModuleNotFoundError: No module named 'nonexistent_module');"
-         " run the file with python to see where."),
+        (
+            "import nonexistent_module\n",
+            (
+                "fails to import (ModuleNotFoundError: No module named 'nonexistent_module'); "
+                "run the file with python to see where."
+            ),
+        ),
         ("x = 1\n", "holds no problem; decorate a function f(xp, x) with @gradcheck.problem(x=1.0)."),
     ],
-)  # fmt: skip
+)
 def test_a_broken_suite_is_one_clear_line(tmp_path, source, line):
     path = tmp_path / "broken.py"
     path.write_text(source)

@@ -1,4 +1,4 @@
-"""Running a plan: every outcome occurs, a bad cell costs only itself, results are the same however they ran."""
+"""Running a plan: every outcome occurs, a bad cell costs only itself, and ways to run agree."""
 
 import os
 import sys

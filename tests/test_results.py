@@ -106,7 +106,9 @@ def test_every_outcome_survives(tmp_path):
     assert [cell.outcome for cell in found.cells] == list(Outcome)
 
 
-@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x1c", "\r", "\n", "\r\n", '"', "\\"])
+@pytest.mark.parametrize(
+    "separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x1c", "\r", "\n", "\r\n", '"', "\\"]
+)
 def test_text_with_a_separator_stays_on_its_line(tmp_path, separator):
     cell = measurement(reason=f"before{separator}after")
     assert Results.read(run(cell).write(tmp_path / "r.jsonl")).cells[0].reason == cell.reason
@@ -200,7 +202,8 @@ def test_binary_file_is_refused(tmp_path):
 
 def test_missing_file_is_named(tmp_path):
     path = tmp_path / "none.jsonl"
-    message = f"results {path}: cannot be read ([Errno 2] No such file or directory: '{path}'); name a run's directory or file."
+    reason = f"[Errno 2] No such file or directory: '{path}'"
+    message = f"results {path}: cannot be read ({reason}); name a run's directory or file."
     with pytest.raises(BadResults, match=f"^{re.escape(message)}$"):
         Results.read(path)
 
@@ -229,7 +232,12 @@ def test_frame_of_nothing_has_all_columns():
 
 def exported(results, directory):
     paths = results.export(directory)
-    assert [path.name for path in paths] == ["cells.csv", "cells.parquet", "published.csv", "published.parquet"]
+    assert [path.name for path in paths] == [
+        "cells.csv",
+        "cells.parquet",
+        "published.csv",
+        "published.parquet",
+    ]
     for path in paths:
         frame = results.to_frame() if path.stem == "cells" else results.published_frame()
         pd.testing.assert_frame_equal(read_frame(path), frame)

@@ -334,7 +334,9 @@ def test_hessian_vector_product_is_that_of_the_hessian():
 
 
 def test_derivative_is_taken_by_wrt_inputs_alone():
-    declared = problem(a=2.0, x=[1.0, 3.0], b=5.0, wrt=("b", "x"), name="example")(lambda xp, a, x, b: xp.sum(a * x * b))
+    declared = problem(a=2.0, x=[1.0, 3.0], b=5.0, wrt=("b", "x"), name="example")(
+        lambda xp, a, x, b: xp.sum(a * x * b)
+    )
     assert middles(truth(declared)).tolist() == [8, 10, 10]  # the order of wrt
 
 
@@ -518,15 +520,22 @@ def test_fallback_answers_every_operator(jac):
     gradient, H = np.array(SLOPES), middles(truth(declared, "hessian")).reshape(4, 4)
     v = np.array([[0.5, -1.0], [2.0, 0.25]])
     np.testing.assert_allclose(middles(truth(declared, "value")), [0.7], rtol=1e-15)
-    np.testing.assert_allclose(middles(truth(declared, "jvp", tangent=[v])), [gradient @ v.ravel()], rtol=1e-14)
-    np.testing.assert_allclose(middles(truth(declared, "vjp", cotangent=np.array(2.0))), 2 * gradient, rtol=1e-14)
-    np.testing.assert_allclose(middles(truth(declared, "hvp", tangent=[v])), H @ v.ravel(), rtol=1e-14, atol=1e-30)
+    np.testing.assert_allclose(
+        middles(truth(declared, "jvp", tangent=[v])), [gradient @ v.ravel()], rtol=1e-14
+    )
+    np.testing.assert_allclose(
+        middles(truth(declared, "vjp", cotangent=np.array(2.0))), 2 * gradient, rtol=1e-14
+    )
+    np.testing.assert_allclose(
+        middles(truth(declared, "hvp", tangent=[v])), H @ v.ravel(), rtol=1e-14, atol=1e-30
+    )
     np.testing.assert_allclose(H, H.T, rtol=1e-14, atol=1e-30)
 
 
 def test_function_that_runs_nowhere_is_said_to():
-    declared = of(lambda xp, x: xp.fft.fft(x) if isinstance(x, str) else getattr(xp, "no_such")(x) if x.dtype == object else x, x=[1.0])
-    with pytest.raises(TruthUnavailable, match=r"^example: the function runs neither on balls nor in high precision \("):
+    declared = of(lambda xp, x: xp.fft.ifft(xp.fft.fft(x)).real, x=[1.0])
+    message = "example: the function runs neither on balls nor in high precision ("
+    with pytest.raises(TruthUnavailable, match=f"^{re.escape(message)}"):
         truth(declared)
 
 
@@ -596,4 +605,7 @@ def test_text_shows_thirty_digits_and_short_numbers_short():
 
 def test_points_of_one_problem_have_their_own_truth():
     declared = problem(Point(x=1.0), Point(x=3.0), name="example")(lambda xp, x: x**2)
-    assert [float(ask(Certifier(i, "float64"), "gradient").entries[0].low) for i in declared.instances()] == [2, 6]
+    assert [float(ask(Certifier(i, "float64"), "gradient").entries[0].low) for i in declared.instances()] == [
+        2,
+        6,
+    ]

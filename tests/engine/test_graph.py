@@ -100,8 +100,18 @@ def test_adjoints_of_an_array_are_of_the_sum_of_its_entries():
     ("function", "inputs", "names", "listing"),
     [
         (lambda x: x, (2.0,), (), "v0 = x1\ny = v0"),
-        (lambda A, x: A @ x.T, (np.eye(2), np.eye(2)), ("A", "x"), "v-1 = A\nv0 = x\n{}v2 = v-1 @ v1\ny = v2"),
-        (lambda x: xp.sum(x, axis=0, keepdims=True), (np.eye(2),), (), "v0 = x1\nv1 = sum(v0, axis=0, keepdims=True)\ny = v1"),
+        (
+            lambda A, x: A @ x.T,
+            (np.eye(2), np.eye(2)),
+            ("A", "x"),
+            "v-1 = A\nv0 = x\n{}v2 = v-1 @ v1\ny = v2",
+        ),
+        (
+            lambda x: xp.sum(x, axis=0, keepdims=True),
+            (np.eye(2),),
+            (),
+            "v0 = x1\nv1 = sum(v0, axis=0, keepdims=True)\ny = v1",
+        ),
         (lambda x: x * np.ones(3), (2.0,), (), "v0 = x1\nv1 = v0 * const[3]\ny = v1"),
         (lambda x: 2**x / 3, (2.0,), (), "v0 = x1\nv1 = 2^v0\nv2 = v1 / 3\ny = v2"),
     ],

@@ -15,7 +15,6 @@ from gradcheck.catalogue import collect
 from gradcheck.engine import rules
 from gradcheck.engine.core import Primitive, elementwise, linear, multiply, primal_of
 from gradcheck.engine.rules.elementary import divide, negative, square, subtract
-from gradcheck.engine.rules.manipulation import flip
 from gradcheck.engine.rules.trigonometric import cos, sin
 from gradcheck.judge.accuracy import Judgement, judge
 from gradcheck.problems import Instance, problem
@@ -34,7 +33,7 @@ AT_A_TIE = {"abs", "max", "maximum", "min", "minimum"}
 
 @dataclass(frozen=True)
 class Case:
-    """A primitive at one place: ``differentiated`` inputs are given by name, ``call`` closes over the others."""
+    """A primitive at one place: ``call`` closes over what is not differentiated."""
 
     name: str
     call: Callable[..., Any]  # of a namespace and the inputs
@@ -59,7 +58,9 @@ def indexing(key: Any) -> Callable[..., Any]:
     return lambda xp, x: x[key]
 
 
-def scattering(key: Any, shape: tuple[int, ...], sources: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def scattering(
+    key: Any, shape: tuple[int, ...], sources: Any
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The primitive, and the same as a product with the matrix that says what lands where."""
     matrix = np.zeros((int(np.prod(shape)), np.size(sources)))
     matrix[np.arange(matrix.shape[0]).reshape(shape)[key].ravel(), np.arange(np.size(sources))] = 1
@@ -115,7 +116,12 @@ def special() -> list[Case]:
         Case("matmul", plainly("matmul"), (TENSOR, VECTOR[:2]), label="batch times vector"),
         Case("solve", lambda xp, a, b: xp.linalg.solve(a, b), (SQUARE, SQUARE @ SQUARE), label="matrix"),
         Case("solve", lambda xp, a, b: xp.linalg.solve(a, b), (SQUARE, VECTOR[:2]), label="vector"),
-        Case("where", lambda xp, a, b: xp.where(np.array([True, False, True]), a, b), (VECTOR, 2.0), label="row"),
+        Case(
+            "where",
+            lambda xp, a, b: xp.where(np.array([True, False, True]), a, b),
+            (VECTOR, 2.0),
+            label="row",
+        ),
         Case("where", lambda xp, a, b: xp.where(MATRIX > 0, a, b), (VECTOR, MATRIX), label="broadcast"),
         Case("power", lambda xp, x: xp.power(x, 3.0), (-2.0,), label="negative base"),
         Case("power", lambda xp, x: xp.power(x, 2.0), (0.0,), label="square at 0"),
@@ -140,7 +146,12 @@ def declared(name: str, primitive: Primitive) -> list[Case]:
         call = lambda xp, *inputs: xp.linalg.solve(*inputs)  # noqa: E731
     elif name == "where":
         return [
-            Case(name, lambda xp, a, b, at=point[0]: xp.where(np.asarray(at), a, b), point[1:], label=f"at {at}")
+            Case(
+                name,
+                lambda xp, a, b, at=point[0]: xp.where(np.asarray(at), a, b),
+                point[1:],
+                label=f"at {at}",
+            )
             for at, point in enumerate(primitive.points)
         ]
     return [Case(name, call, point, label=f"at {at}") for at, point in enumerate(primitive.points)]
@@ -203,7 +214,9 @@ def test_rule_agrees_with_the_truth(case, mode, dtype):
 @st.composite
 def elementwise_cases(draw, name):
     intervals = DOMAINS[name]
-    shapes = draw(mutually_broadcastable_shapes(num_shapes=len(intervals), max_dims=2, max_side=2)).input_shapes
+    shapes = draw(
+        mutually_broadcastable_shapes(num_shapes=len(intervals), max_dims=2, max_side=2)
+    ).input_shapes
     inputs = tuple(draw(numbers(shape, *interval)) for shape, interval in zip(shapes, intervals, strict=True))
     return Case(name, plainly(name), inputs)
 
@@ -214,7 +227,9 @@ def numbers(shape, low, high):
 
 @pytest.mark.parametrize("name", sorted(DOMAINS))
 def test_elementwise_rule_agrees_with_the_truth_at_random_points_and_shapes(name):
-    tolerated = {Outcome.EXACT, Outcome.CONVENTION, Outcome.UNDEFINED} if name in AT_A_TIE else {Outcome.EXACT}
+    tolerated = (
+        {Outcome.EXACT, Outcome.CONVENTION, Outcome.UNDEFINED} if name in AT_A_TIE else {Outcome.EXACT}
+    )
 
     @settings(max_examples=6, deadline=None)
     @given(elementwise_cases(name), st.sampled_from(MODES))
@@ -366,7 +381,11 @@ def judged(case: Case, mode: str, dtype: str = "float64") -> Judgement:
         function = lambda *xs: engine.xp.sum(weights * inner(*xs))  # noqa: E731
         exact = lambda xp, *xs: np.sum(weights * np.asarray(inner_exact(xp, *xs)))  # noqa: E731
     names = ["a", "b", "c"][: len(inputs)]
-    fn = {1: lambda xp, a: exact(xp, a), 2: lambda xp, a, b: exact(xp, a, b), 3: lambda xp, a, b, c: exact(xp, a, b, c)}
+    fn = {
+        1: lambda xp, a: exact(xp, a),
+        2: lambda xp, a, b: exact(xp, a, b),
+        3: lambda xp, a, b, c: exact(xp, a, b, c),
+    }
     made = problem(Point(**dict(zip(names, inputs, strict=True))), name=case.name)(fn[len(inputs)])
     certifier = Certifier(Instance(problem=made, point=made.points[0]), dtype)
     layout = certifier.layout
@@ -395,7 +414,9 @@ def matrix(mode: str, function: Callable[..., Any], inputs: list[np.ndarray]) ->
     return np.stack(rows, axis=1)
 
 
-def reverse_over_reverse(function: Callable[..., Any], inputs: list[Any], tangents: list[Any]) -> tuple[Any, ...]:
+def reverse_over_reverse(
+    function: Callable[..., Any], inputs: list[Any], tangents: list[Any]
+) -> tuple[Any, ...]:
     everything = tuple(range(len(inputs)))
 
     def slope(*xs: Any) -> Any:

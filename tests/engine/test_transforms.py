@@ -119,7 +119,9 @@ def test_hessian_is_taken_in_the_argument_asked_for():
 
 def test_hessian_times_tangents_of_several_inputs():
     products = hvp(three, [V, W, 2.0], [W, V, 0.5])
-    for got, wanted in zip(products, [4 * V + 2 * W, 4 * W + 2 * V, 4 * (W @ W + V @ V) + V @ W], strict=True):
+    for got, wanted in zip(
+        products, [4 * V + 2 * W, 4 * W + 2 * V, 4 * (W @ W + V @ V) + V @ W], strict=True
+    ):
         close(got, wanted)
 
 
@@ -339,7 +341,10 @@ def assigns(x):
         (
             lambda: grad(lambda x: xp.sine(x))(1.0),
             NoRule,
-            "the engine has no derivative rule for 'sine'; add one to gradcheck/engine/rules. Did you mean 'sin'?",
+            (
+                "the engine has no derivative rule for 'sine'; add one to gradcheck/engine/rules. "
+                "Did you mean 'sin'?"
+            ),
         ),
         (
             lambda: grad(lambda x: xp.zeta(x))(1.0),
@@ -359,8 +364,10 @@ def assigns(x):
         (
             lambda: grad(lambda x: np.dot(x, x))(V),
             NotTraceable,
-            "a NumPy function was called on a traced array; "
-            "call it from the namespace instead, for example xp.sin(x).",
+            (
+                "a NumPy function was called on a traced array; "
+                "call it from the namespace instead, for example xp.sin(x)."
+            ),
         ),
     ],
 )
@@ -415,7 +422,7 @@ def test_comparisons_of_traced_arrays_are_those_of_their_values():
             (x <= V, V <= V),
             (x > W, V > W),
             (x >= V, V >= V),
-            (x == V, V == V),  # noqa: PLR0124
+            (x == V, V == V),
             (x != W, V != W),
         ):
             np.testing.assert_array_equal(ours, theirs)

@@ -6,7 +6,7 @@ import pytest
 
 from gradcheck import Point, Published, problem
 from gradcheck.errors import BadProblem
-from gradcheck.judge.printed import check_printed
+from gradcheck.judge.printed import check_counts, check_printed
 
 
 def checks(function, published, **inputs):
@@ -123,11 +123,19 @@ def test_nothing_printed_is_nothing_checked():
     [
         (Published(gradient=[1, 2], source="S 3"), "S 3 prints 2 numbers for the gradient, which has 3"),
         (Published(value=[1, 2], source="S 3"), "S 3 prints 2 numbers for the value, which has 1"),
-        (Published(hessian=[[1, 2], [3, 4]], source="S 3"), "S 3 prints 4 numbers for the hessian, which has 9"),
+        (
+            Published(hessian=[[1, 2], [3, 4]], source="S 3"),
+            "S 3 prints 4 numbers for the hessian, which has 9",
+        ),
     ],
 )
 def test_wrong_count_is_refused(published, fault):
     declared = problem(Point(x=[2.0, -1.0], s=2.0, published=published), name="example")(plane)
-    message = f"problem 'example': {fault}; give one number an entry, None where none is printed."
+    message = f"problem 'example': {fault}; give one per entry, None where none is printed."
     with pytest.raises(BadProblem, match=f"^{re.escape(message)}$"):
-        list(check_printed(declared.instances()[0], "suite"))
+        check_counts(declared.instances()[0])
+
+
+def test_right_count_is_accepted():
+    published = Published(value=7, gradient=[1, None, 3], source="S")
+    check_counts(problem(Point(x=[2.0, -1.0], s=2.0, published=published))(plane).instances()[0])
