@@ -187,11 +187,13 @@ def _records(
     backends = {backend.name: backend for backend in plan.backends}
     for start in range(0, len(instances), _GROUP):
         group = []
-        for done, (suite, instance) in enumerate(instances[start : start + _GROUP], start=start):
-            if progress:
-                progress(done, len(instances), f"{suite}/{instance.problem.name}")
+        for suite, instance in instances[start : start + _GROUP]:
             group.append((instance, _Row(plan, workers, devices, suite, instance)))
-        judged = [(instance, row.cells()) for instance, row in group]
+        judged = []
+        for done, (instance, row) in enumerate(group, start=start):
+            if progress:
+                progress(done, len(instances), f"{row.suite}/{instance.problem.name}")
+            judged.append((instance, row.cells()))
         measured = timed(judged, backends, workers, rounds=plan.rounds, seed=plan.seed + start)
         for (_, row), cells in zip(group, measured, strict=True):
             records: list[Measurement | PublishedCheck] = [*row.printed(), *cells]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -348,6 +348,10 @@ def _check(label: str, names: tuple[str, ...], points: tuple[Point, ...], wrt: t
         raise BadProblem(
             label, f"wrt names {unknown!r}, the function takes {', '.join(names)}", "name an input"
         )
+    for fixed in set(wrt) - set(_floating(names, points[0])):
+        raise BadProblem(
+            label, f"wrt names {fixed!r}, an integer input", "write 5.0 rather than 5 to differentiate by it"
+        )
     if not wrt and not _floating(names, points[0]):
         raise BadProblem(
             label, "no input is floating-point", "write 5.0 rather than 5 to differentiate by it"
@@ -361,11 +365,13 @@ def _floating(names: tuple[str, ...], point: Point) -> tuple[str, ...]:
     return tuple(name for name in names if is_floating(point.inputs[name]))
 
 
-def _distinct(points: tuple[Point, ...]) -> list[Point]:
-    """Points with distinct labels: a repeated label gets a number."""
-    seen: dict[str, int] = {}
+def _distinct(points: tuple[Point, ...]) -> Iterator[Point]:
+    """Points with distinct labels: a label that is taken gets a number."""
+    taken: set[str] = set()
     for point in points:
-        seen[point.label] = seen.get(point.label, 0) + 1
-        if seen[point.label] > 1:
-            point.label = f"{point.label} #{seen[point.label]}"
-    return list(points)
+        label, number = point.label, 1
+        while label in taken:
+            number += 1
+            label = f"{point.label} #{number}"
+        taken.add(label)
+        yield Point(published=point.published, label=label, **point.inputs)

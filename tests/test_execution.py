@@ -245,8 +245,9 @@ def test_results_are_written_while_they_come(tmp_path):
         path = tmp_path / "results.jsonl"
         seen.append((done, total, len(path.read_text().splitlines()) if path.exists() else 0))
 
-    results = run(plan_for(square, kink, backends=[ENGINE]), out=tmp_path, progress=watch)
-    assert [(0, 2, 1), (1, 2, 2), (2, 2, 3)] == seen
+    problems = [replace(square, name=f"square{i}") for i in range(9)]
+    results = run(plan_for(*problems, backends=[ENGINE]), out=tmp_path, progress=watch)
+    assert [(i, 9, 1) for i in range(8)] + [(8, 9, 9), (9, 9, 10)] == seen, "a group of eight at a time"
     assert results == Results.read(tmp_path)
 
 

@@ -99,6 +99,13 @@ def test_floating_inputs_are_differentiated_unless_told_otherwise(inputs, option
             "problem 'bilinear': wrt names 'c', the function takes a, b; name an input.",
         ),
         (
+            lambda: problem(a=1.0, b=2, wrt="b")(bilinear),
+            (
+                "problem 'bilinear': wrt names 'b', an integer input; "
+                "write 5.0 rather than 5 to differentiate by it."
+            ),
+        ),
+        (
             lambda: problem()(bilinear),
             "problem 'bilinear': it has no point; give the inputs as keywords, for example x=5.0.",
         ),
@@ -169,6 +176,13 @@ def test_point_is_labelled_by_its_inputs(inputs, label):
 def test_points_of_equal_labels_are_numbered():
     declared = problem(Point(x=1.0), Point(x=2.0), Point(x=1.0 + 1e-12), x=1.0)(cubic)
     assert [point.label for point in declared.points] == ["x=1", "x=2", "x=1 #2", "x=1 #3"]
+
+
+def test_a_numbered_label_is_not_given_twice():
+    same = Point(x=1.0)
+    points = problem(same, same, Point(x=2.0, label="x=1 #2"), name="example")(lambda xp, x: x).points
+    assert ["x=1", "x=1 #2", "x=1 #2 #2"] == [point.label for point in points]
+    assert "x=1" == same.label
 
 
 def test_one_published_is_as_good_as_several():

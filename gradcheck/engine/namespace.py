@@ -6,8 +6,7 @@ Differentiable functions come from the rule table and from ``derived``; what has
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import SimpleNamespace
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,24 +18,9 @@ from gradcheck.errors import NoRule
 
 _CONSTANTS = ("e", "float32", "float64", "inf", "nan", "newaxis", "pi")
 _CREATION = ("arange", "eye", "full", "linspace", "ones", "ones_like", "zeros", "zeros_like")
-_UNDIFFERENTIATED = (
-    *(
-        "all",
-        "any",
-        "argmax",
-        "argmin",
-        "ceil",
-        "finfo",
-        "floor",
-        "isfinite",
-        "isinf",
-        "isnan",
-        "round",
-        "sign",
-    ),
-    *("equal", "greater", "greater_equal", "less", "less_equal", "not_equal"),
-    *("logical_and", "logical_not", "logical_or"),
-)
+_COMPARISONS = ("equal", "greater", "greater_equal", "less", "less_equal", "not_equal")
+_PREDICATES = ("all", "any", "isfinite", "isinf", "isnan", "logical_and", "logical_not", "logical_or")
+_FLAT = ("argmax", "argmin", "ceil", "finfo", "floor", "round", "sign")  # their derivative is 0 or none
 
 
 def _of_primals(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,25 +37,24 @@ def asarray(x: Any, dtype: Any = None) -> Any:
 
 
 def _table() -> dict[str, Any]:
+    plain = (*_CREATION, *_COMPARISONS, *_PREDICATES, *_FLAT)
     table: dict[str, Any] = {name: getattr(np, name) for name in _CONSTANTS}
-    table |= {name: _of_primals(getattr(np, name)) for name in (*_CREATION, *_UNDIFFERENTIATED)}
+    table |= {name: _of_primals(getattr(np, name)) for name in plain}
     table |= collect(rules, Primitive)
     table |= {name: getattr(derived, name) for name in derived.__all__}
     table["asarray"] = asarray
-    table["linalg"] = SimpleNamespace(
-        matmul=table["matmul"],
-        matrix_transpose=table["matrix_transpose"],
-        solve=table.pop("solve"),
-        vecdot=table["vecdot"],
-    )
+    table["linalg"] = Namespace({"solve": table.pop("solve")} | {name: table[name] for name in _ALSO_LINALG})
     return table
+
+
+_ALSO_LINALG = ("matmul", "matrix_transpose", "vecdot")
 
 
 class Namespace:
     """Attribute access to the table; a name without a rule is an error that says so."""
 
-    def __init__(self) -> None:
-        self.__dict__.update(_table())
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self.__dict__.update(table)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -82,4 +65,4 @@ class Namespace:
         return "gradcheck.engine.xp"
 
 
-xp = Namespace()
+xp = Namespace(_table())

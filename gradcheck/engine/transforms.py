@@ -55,7 +55,7 @@ def vjp(f: Function, *xs: Any, unbroadcast: Callable[..., Any] | None = None) ->
         if _is_on(output, tape):
             keep = [x.index for x in inputs]
             flow = tape.pull({output.index: given}, keep=keep, unbroadcast=unbroadcast)
-        return tuple(flow.get(x.index, _zeros(x)) for x in inputs)
+        return tuple(_own(flow[x.index]) if x.index in flow else _zeros(x) for x in inputs)
 
     return _primal(output, tape), pullback
 
@@ -240,6 +240,11 @@ def _is_on(x: Any, tape: Tape) -> bool:
 
 def _primal(x: Any, tape: Tape) -> Any:
     return x.primal if isinstance(x, Traced) and x.tape is tape else x
+
+
+def _own(x: Any) -> Any:
+    """An array that shares memory with no other: the pull of a sum is a view, of an identity its own seed."""
+    return x if isinstance(x, Traced) else np.array(x)
 
 
 def _zeros(x: Any) -> Any:

@@ -98,30 +98,40 @@ def _entry(at: int, got: float, bar: float, entry: Entry, scale: float, dtype: s
         limits = {entry.left, entry.right} & {"+inf", "-inf"}
         honest = not math.isfinite(got) or not limits
         return _Judged(at, Outcome.UNDEFINED, math.nan, entry, 0.0 if honest else 1.0)
-    allowed = ULPS_OF_A_FUNCTION * entry.bound
-    if math.isnan(got) and math.isinf(bar):
-        return _Judged(at, Outcome.UNSUPPORTED, math.nan, entry, math.inf)
     if not math.isfinite(got):
-        overflow = abs(float(entry.low.mid())) > np.finfo(dtype).max and got * float(entry.low.mid()) > 0
-        return _Judged(
-            at, Outcome.EXACT if overflow else Outcome.NAN, 0.0 if overflow else math.inf, entry, math.inf
-        )
+        outcome = _of_no_number(got, bar, entry, dtype)
+        return _Judged(at, outcome, 0.0 if outcome is Outcome.EXACT else math.inf, entry, math.inf)
     error = _distance(got, entry)
-    excess = error / allowed if allowed else (math.inf if error else 0.0)
-    right = (Outcome.EXACT, Outcome.OK) if entry.smooth else (Outcome.CONVENTION, Outcome.CONVENTION)
-    if error <= allowed:
-        return _Judged(at, right[0], error, entry, excess)
+    excess = error / entry.bound if entry.bound else (math.inf if error else 0.0)
+    return _Judged(at, _of_number(got, error, bar, entry, scale, dtype), error, entry, excess)
+
+
+def _of_no_number(got: float, bar: float, entry: Entry, dtype: str) -> Outcome:
+    if math.isnan(got) and math.isinf(bar):
+        return Outcome.UNSUPPORTED
+    true = float(entry.low.mid())
+    overflows = abs(true) > np.finfo(dtype).max and got * true > 0
+    return Outcome.EXACT if overflows else Outcome.NAN
+
+
+def _of_number(got: float, error: float, bar: float, entry: Entry, scale: float, dtype: str) -> Outcome:
     magnitude = abs(float(entry.low.mid()))
+    bounded = math.isfinite(entry.bound)
+    allowed = ULPS_OF_A_FUNCTION * (entry.bound if bounded else 2.0 ** -MANTISSA[dtype] * magnitude)
+    exact, ok = (Outcome.EXACT, Outcome.OK) if entry.smooth else (Outcome.CONVENTION, Outcome.CONVENTION)
+    if error <= allowed:
+        return exact
+    if not bounded:
+        return Outcome.UNSUPPORTED
     if error <= bar:
         says_something = bar < max(magnitude, scale / 10) if scale else math.isfinite(bar)
-        return _Judged(at, right[1] if says_something else Outcome.UNSUPPORTED, error, entry, excess)
+        return ok if says_something else Outcome.UNSUPPORTED
     if not entry.smooth:
-        return _Judged(at, Outcome.WRONG, error, entry, excess)
+        return Outcome.WRONG
     if not bar and error <= math.sqrt(allowed * magnitude):
-        return _Judged(at, Outcome.OK, error, entry, excess)
-    if got == 0 and magnitude < np.finfo(dtype).eps * max(scale, 1.0):
-        return _Judged(at, Outcome.LOST_TINY, error, entry, excess)
-    return _Judged(at, Outcome.WRONG, error, entry, excess)
+        return Outcome.OK
+    lost = got == 0 and magnitude < np.finfo(dtype).eps * max(scale, 1.0)
+    return Outcome.LOST_TINY if lost else Outcome.WRONG
 
 
 def _distance(got: float, entry: Entry) -> float:
@@ -182,6 +192,8 @@ def _reason(worst: _Judged, index: str, got: str) -> str:
     if outcome is Outcome.OK:
         return f"at {index}: off by {worst.error:.1e}, {explained}"
     if outcome is Outcome.UNSUPPORTED:
+        if math.isinf(entry.bound):
+            return f"at {index}: in this dtype rounding alone may change {entry.text(6)} without bound"
         return f"at {index}: cannot resolve {entry.text(6)}: the error bar it states is wider"
     if outcome is Outcome.LOST_TINY:
         return f"at {index}: the derivative is {decimal(entry.low, 6)}, answered 0"

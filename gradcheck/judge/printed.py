@@ -103,6 +103,8 @@ def _status(text: str, entry: Entry) -> str:
     exponent = number.as_tuple().exponent
     unit = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0)
     with evaluation(256, 1):
+        if not entry.smooth:
+            return "agrees" if entry.low <= arb(text) <= entry.high else "disagrees"
         away = arb(text) - entry.low  # positive where the printed number is the larger in magnitude
         away = -away if entry.low < 0 else away
         return "agrees" if -arb(str(unit)) < away <= arb(str(unit)) / 2 else "disagrees"

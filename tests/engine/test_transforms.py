@@ -352,6 +352,14 @@ def assigns(x):
             "the engine has no derivative rule for 'zeta'; add one to gradcheck/engine/rules.",
         ),
         (
+            lambda: grad(lambda x: xp.linalg.slove(x, x))(np.eye(2)),
+            NoRule,
+            (
+                "the engine has no derivative rule for 'slove'; add one to gradcheck/engine/rules. "
+                "Did you mean 'solve'?"
+            ),
+        ),
+        (
             lambda: grad(assigns)(V),
             NotTraceable,
             "cannot assign into a traced array; build the result with xp.where, xp.concat or xp.stack.",
@@ -442,3 +450,16 @@ def test_constants_of_the_namespace_stay_plain():
     np.testing.assert_array_equal(xp.broadcast_to(1.0, (2,)), [1.0, 1.0])
     assert xp.expand_dims(2.0, axis=0).shape == (1,)
     assert isinstance(xp.exp(1.0), float)
+
+
+@pytest.mark.parametrize(
+    "f", [xp.sum, lambda x: x, lambda x: xp.broadcast_to(x, (2, 3))], ids=["sum", "same", "spread"]
+)
+def test_a_pullback_shares_no_memory(f):
+    x = np.arange(3.0)
+    y, pullback = engine.vjp(f, x)
+    cotangent = np.ones(np.shape(y))
+    (answer,) = pullback(cotangent)
+    assert answer.flags.writeable
+    assert not np.shares_memory(answer, cotangent)
+    assert not np.shares_memory(answer, x)

@@ -119,6 +119,22 @@ def test_infinite_error_bar_never_buys_a_pass(entry):
     assert outcome(5.0, entry, INF) is Outcome.UNSUPPORTED
 
 
+@pytest.mark.parametrize(("answer", "expected"), [(123.0, Outcome.UNSUPPORTED), (32768.0, Outcome.EXACT)])
+def test_where_rounding_may_do_anything_only_a_right_answer_is_exact(answer, expected):
+    assert expected == outcome(answer, smooth(32768.0, bound=INF))
+
+
+def test_a_program_that_rounding_undoes_is_not_judged():
+    near_zero = problem(x=2.0**-14, name="near_zero")(lambda xp, x: xp.log(1 - xp.cos(x)))
+    certifier = Certifier(near_zero.instances()[0], "float32")
+    seeds = {"tangent": [np.ones(())], "cotangent": [np.ones(())]}
+    found = judge(
+        np.float32([123]), None, certifier.truth("gradient", seeds), "gradient", certifier.layout, "float32"
+    )
+    assert Outcome.UNSUPPORTED == found.outcome
+    assert "in this dtype rounding alone may change 32768" in found.reason
+
+
 def test_bar_is_measured_against_the_largest_entry():
     small, large = smooth(1e-3), smooth(100.0)
     assert judged([0.0, 100.0], [small, large], [1.0, 1e-3]).outcome is OK

@@ -46,6 +46,12 @@ def test_number_agrees_when_the_truth_rounds_or_truncates_to_it(printed, status)
     assert statuses(sine, Published(value=printed, source="S"), x=2.0) == [status]
 
 
+@pytest.mark.parametrize(("printed", "status"), [("1", "agrees"), ("0.5", "agrees"), ("1.01", "disagrees")])
+def test_any_slope_between_the_one_sided_ones_agrees_at_a_kink(printed, status):
+    relu = Published(gradient=printed, source="S")
+    assert [status] == statuses(lambda xp, x: xp.maximum(x, 0.0), relu, x=0.0)
+
+
 @pytest.mark.parametrize(
     ("printed", "status"),
     [
