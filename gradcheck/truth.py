@@ -18,7 +18,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -119,7 +119,8 @@ class Certifier:
         self.instance = instance
         self.dtype = dtype
         self._arrays = instance.cast(dtype)
-        self._wrt = instance.problem.wrt
+        sizes = [self._arrays[name].size for name in instance.problem.wrt]
+        self._starts = dict(zip(instance.problem.wrt, accumulate([0, *sizes]), strict=False))
         self._runs: dict[Any, Any] = {}
         self._exact: dict[Any, Any] = {}
         self.layout = instance.layout
@@ -212,7 +213,7 @@ class Certifier:
         left = right
         if tied:
             reverse, _ = self._certified(_path(1, {i: -slope for i, slope in direction.items()}), 1)
-            left = [(-exact, -rough) for exact, rough in reverse]
+            left = [(_negated(exact), rough) for exact, rough in reverse]
         entries = [
             self._entry(after, after, rough) if _same(after, before) else self._entry(before, after, rough)
             for (after, rough), (before, _) in zip(right, left, strict=True)
@@ -233,7 +234,7 @@ class Certifier:
             for one, other in ((-1, 1), (1, -1), (-1, -1)):
                 flipped = _path(2, {i: one}) + _path(3, {j: other * slope for j, slope in direction.items()})
                 ((exact, rough),), _ = self._certified(flipped, 5)
-                sides.append((one * other * exact, one * other * rough))
+                sides.append((exact if one == other else _negated(exact), rough))
         exact = [side for side, _ in sides]
         if all(_same(exact[0], side) for side in exact[1:]):
             return self._entry(exact[0], exact[0], right[1])
@@ -283,10 +284,11 @@ class Certifier:
                     raise
                 continue
             if all(_is_certified(e, r) for e, r in zip(exact, rough, strict=True)):
-                # What is enclosed with 0, far below any rounding, is called 0.
-                exact = [arb(0) if ball.contains(0) else ball for ball in exact]
                 break
-        return exact, tied
+        if not all(_is_certified(e, r) for e, r in zip(exact, rough, strict=True) if e.is_finite()):
+            raise Undecided
+        # What is enclosed with 0, far below any rounding, is called 0.
+        return [arb(0) if ball.is_finite() and ball.contains(0) else ball for ball in exact], tied
 
     def _run(
         self, path: Any, order: int, bits: int, *, hull: bool = False, shift: Any = None
@@ -307,16 +309,15 @@ class Certifier:
         terms: dict[int, list[tuple[int, Any]]] = {}
         for power, position, slope in path:
             terms.setdefault(position, []).append((power, arb(slope) * arb(seed)))
-        inputs, offset = [], 0
+        inputs = []
         for name, array in self._arrays.items():
-            if name not in self._wrt:
+            if name not in self._starts:
                 inputs.append(array)
                 continue
             cells = np.empty(array.size, dtype=object)
-            start = offset + sum(self._arrays[w].size for w in self._wrt[: self._wrt.index(name)])
-            for i, entry in enumerate(np.ravel(array)):
-                at = arb(float(entry)) + shift.get(start + i, 0)
-                cells[i] = curve(at, *terms.get(start + i, ()))
+            for position, entry in enumerate(np.ravel(array), start=self._starts[name]):
+                at = arb(float(entry)) + shift.get(position, 0)
+                cells[position - self._starts[name]] = curve(at, *terms.get(position, ()))
             inputs.append(cells.reshape(array.shape).view(Balls))
         return inputs
 
@@ -335,6 +336,12 @@ class Certifier:
                 seen.append(coefficients)
             sides[side] = [_limit(sequence) for sequence in zip(*seen, strict=True)]
         return [Entry(left=left, right=right) for left, right in zip(sides[-1], sides[1], strict=True)]
+
+
+def _negated(ball: Any) -> Any:
+    """Minus the ball, with all its digits: Arb rounds a negation to the working precision."""
+    with evaluation(_LADDER[-1], 1):
+        return -ball
 
 
 def _factors(order: int) -> int:

@@ -9,7 +9,7 @@ from flint import arb, ctx
 
 from gradcheck import Point, problem
 from gradcheck.errors import TruthUnavailable
-from gradcheck.truth import Certifier
+from gradcheck.truth import Certifier, decimal
 
 
 def truth(declared, operator="gradient", dtype="float64", tangent=None, cotangent=None):
@@ -609,3 +609,13 @@ def test_points_of_one_problem_have_their_own_truth():
         2,
         6,
     ]
+
+
+def test_both_slopes_at_a_kink_are_certified():
+    declared = problem(x=0.0, name="example")(lambda xp, x: xp.abs(xp.exp(x) - 1) * xp.sqrt(x + 2))
+    certifier = Certifier(declared.instances()[0], "float64")
+    found = ask(certifier, "gradient")
+    assert ["-1.41421356237309504880168872421", "1.41421356237309504880168872421"] == [
+        decimal(end) for end in (found.entries[0].low, found.entries[0].high)
+    ]
+    assert found.digits > 30
