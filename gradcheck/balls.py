@@ -134,6 +134,10 @@ class Ball:
 class Balls(np.ndarray):
     """An object array of balls whose comparisons stay open until they are used."""
 
+    def __getitem__(self, key: Any) -> Any:
+        masks = isinstance(key, np.ndarray) and key.dtype == object
+        return super().__getitem__(key.astype(bool) if masks else key)
+
     def __lt__(self, other: Any) -> Any:
         return FUNCTIONS["less"](self, other)
 

@@ -16,7 +16,15 @@ from gradcheck import asking
 from gradcheck.asking import Question, Reply
 from gradcheck.backends.base import Backend, available_backends
 from gradcheck.catalogue import Suite, find_suites
-from gradcheck.errors import BadProblem, EmptySelection, NoDevice, TruthUnavailable, UnknownName
+from gradcheck.errors import (
+    BadArgument,
+    BadProblem,
+    BadResults,
+    EmptySelection,
+    NoDevice,
+    TruthUnavailable,
+    UnknownName,
+)
 from gradcheck.judge.accuracy import judge
 from gradcheck.judge.printed import check_counts, check_printed
 from gradcheck.operators import DTYPES, OPERATORS, applicable, known
@@ -86,6 +94,8 @@ class Plan:
         GradcheckError
             An unknown name, a suite that cannot be used, or nothing left to run.
         """
+        if seed < 0:
+            raise BadArgument("seed", "0 or a positive number", seed)
         offered = available_backends()
         chosen = []
         for name in dict.fromkeys(backends or offered):
@@ -170,9 +180,15 @@ def _sink(out: Path | str | None, described: Mapping[str, Any]) -> Iterator[Sink
     if out is None:
         yield lambda record: None
         return
-    directory = Path(out)
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / FILE_NAME).open("w", encoding="utf-8") as file:
+    path = Path(out) / FILE_NAME
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise BadResults(
+            str(path), f"cannot be written ({error.strerror})", "name another directory"
+        ) from error
+    with file:
         yield Writer(file, described).add
 
 

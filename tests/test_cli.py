@@ -147,6 +147,18 @@ def test_two_problems_of_one_name_are_refused(tmp_path):
     )
 
 
+def test_an_output_directory_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    path = tmp_path / "file" / "out"
+    line = refused("run", "chain_rule", "--backend", "engine", "--out", path)
+    assert f"gradcheck: results {path}/results.jsonl: cannot be written" in line
+    assert line.endswith("; name another directory.")
+
+
+def test_a_negative_seed_is_refused():
+    assert "gradcheck: seed: expected 0 or a positive number, got -1." == refused("run", "--seed", "-1")
+
+
 def test_an_absent_device_is_named_with_what_was_found():
     assert (
         "gradcheck: no device 'cuda' here. Found engine: cpu. Use --device cpu, or a machine that has one."

@@ -141,7 +141,11 @@ def test_contradiction_is_refused_at_declaration(declare, message):
         ),
         (
             lambda xp, x: [xp.sin(x), None],
-            "problem 'example': returns object at x=2; return one floating-point array.",
+            "problem 'example': returns list at x=2; return one floating-point array.",
+        ),
+        (
+            lambda xp, x: (x, x),
+            "problem 'example': returns tuple at x=2; return one floating-point array.",
         ),
     ],
 )

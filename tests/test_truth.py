@@ -619,3 +619,9 @@ def test_both_slopes_at_a_kink_are_certified():
         decimal(end) for end in (found.entries[0].low, found.entries[0].high)
     ]
     assert found.digits > 30
+
+
+def test_a_boolean_mask_selects_balls():
+    found = truth(problem(x=[1.0, 2.0, 3.0], name="example")(lambda xp, x: xp.sum(x[x > 1.5] ** 2)))
+    assert "ball" == found.kind
+    assert ["0", "4", "6"] == [entry.text() for entry in found.entries]
