@@ -238,7 +238,7 @@ def _print_summary(results: Results) -> None:
         rows.setdefault(key, Counter())[cell.outcome] += 1
         if cell.outcome in (Outcome.EXACT, Outcome.OK) and cell.digits == cell.digits:
             digits.setdefault(key, []).append(cell.digits)
-    several = len({key[1:] for key in rows}) > 1
+    varying = [at for at in range(3) if at == 0 or len({key[at] for key in rows}) > 1]
     groups: tuple[tuple[str, tuple[Outcome, ...]], ...] = (
         ("exact", (Outcome.EXACT,)),
         ("ok", (Outcome.OK,)),
@@ -254,7 +254,7 @@ def _print_summary(results: Results) -> None:
         right=(*(name for name, _ in groups), "digits"),
     )
     for key, counts in rows.items():
-        label = " ".join(key) if several else key[0]
+        label = " ".join(key[at] for at in varying)
         typical = sorted(digits[key])[len(digits[key]) // 2] if key in digits else None
         numbers = (str(sum(counts[outcome] for outcome in outcomes) or "") for _, outcomes in groups)
         table.add_row(label, *numbers, f"{typical:.1f}" if typical is not None else "")

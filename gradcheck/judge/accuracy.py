@@ -110,7 +110,7 @@ def _of_no_number(got: float, bar: float, entry: Entry, dtype: str) -> Outcome:
     if math.isnan(got) and math.isinf(bar):
         return Outcome.UNSUPPORTED
     true = float(entry.low.mid())
-    overflows = abs(true) > np.finfo(dtype).max and got * true > 0
+    overflows = abs(true) > float(np.finfo(dtype).max) and got * true > 0
     return Outcome.EXACT if overflows else Outcome.NAN
 
 
@@ -130,7 +130,7 @@ def _of_number(got: float, error: float, bar: float, entry: Entry, scale: float,
         return Outcome.WRONG
     if not bar and error <= math.sqrt(allowed * magnitude):
         return Outcome.OK
-    lost = got == 0 and magnitude < np.finfo(dtype).eps * max(scale, 1.0)
+    lost = got == 0 and magnitude < float(np.finfo(dtype).eps) * max(scale, 1.0)
     return Outcome.LOST_TINY if lost else Outcome.WRONG
 
 
@@ -193,8 +193,8 @@ def _reason(worst: _Judged, index: str, got: str) -> str:
         return f"at {index}: off by {worst.error:.1e}, {explained}"
     if outcome is Outcome.UNSUPPORTED:
         if math.isinf(entry.bound):
-            return f"at {index}: in this dtype rounding alone may change {entry.text(6)} without bound"
-        return f"at {index}: cannot resolve {entry.text(6)}: the error bar it states is wider"
+            return "rounding alone may change this answer without bound in this dtype"
+        return "states an error bar wider than the derivative itself"
     if outcome is Outcome.LOST_TINY:
         return f"at {index}: the derivative is {decimal(entry.low, 6)}, answered 0"
     return f"at {index}: answered {got}, true {entry.text(17)}, {explained}"

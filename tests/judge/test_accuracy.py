@@ -132,7 +132,7 @@ def test_a_program_that_rounding_undoes_is_not_judged():
         np.float32([123]), None, certifier.truth("gradient", seeds), "gradient", certifier.layout, "float32"
     )
     assert Outcome.UNSUPPORTED == found.outcome
-    assert "in this dtype rounding alone may change 32768" in found.reason
+    assert "rounding alone may change this answer without bound in this dtype" == found.reason
 
 
 def test_bar_is_measured_against_the_largest_entry():
@@ -257,7 +257,7 @@ def test_answer_and_truth_are_shown():
         (2.0 + 1e-9, smooth(2.0), None, "at x[0]: off by 1.0e-09, rounding explains 4.4e-16"),
         (2.5, smooth(2.0), None, "at x[0]: answered 2.5, true 2, rounding explains 4.4e-16"),
         (NAN, smooth(2.0), None, "at x[0]: answered nan, true 2, rounding explains 4.4e-16"),
-        (2.5, smooth(2.0), 9.0, "at x[0]: cannot resolve 2: the error bar it states is wider"),
+        (2.5, smooth(2.0), 9.0, "states an error bar wider than the derivative itself"),
         (0.0, smooth("1e-20", 1e-36), None, "at x[0]: the derivative is 1.00000e-20, answered 0"),
         (0.5, kink(0.0, 1.0), None, "at x[0]: one-sided values 0 to 1; answered 0.5"),
         (7.0, undefined("", "+inf"), None, "at x[0]: undefined (left none, right +inf); answered 7.0"),
