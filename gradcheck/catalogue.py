@@ -20,7 +20,7 @@ from typing import TypeVar
 
 import cloudpickle
 
-from gradcheck.errors import BadExpression, BadSuite, DuplicateName, UnknownName
+from gradcheck.errors import BadExpression, BadPlugin, BadSuite, DuplicateName, UnknownName
 from gradcheck.problems import Problem
 
 T = TypeVar("T")
@@ -64,8 +64,20 @@ def _modules(package: ModuleType) -> Iterator[ModuleType]:
 
 
 def packages(group: str) -> dict[str, ModuleType]:
-    """The packages that entry points of a group name."""
-    return {entry.name: entry.load() for entry in entry_points(group=group)}
+    """The packages that entry points of a group name.
+
+    Raises
+    ------
+    BadPlugin
+        When one of them cannot be imported.
+    """
+    loaded = {}
+    for entry in entry_points(group=group):
+        try:
+            loaded[entry.name] = entry.load()
+        except Exception as error:
+            raise BadPlugin(group, entry.name, error) from error
+    return loaded
 
 
 @dataclass(frozen=True, kw_only=True)

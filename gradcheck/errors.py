@@ -54,6 +54,16 @@ class BadSuite(GradcheckError):
         super().__init__(f"suite {path}: {fault}; {remedy}.")
 
 
+class BadPlugin(GradcheckError):
+    """An installed package whose entry point cannot be loaded."""
+
+    def __init__(self, group: str, name: str, error: Exception) -> None:
+        super().__init__(
+            f"the entry point {name!r} of {group} fails to load ({type(error).__name__}: {error}); "
+            "mend or uninstall the package that declares it."
+        )
+
+
 class EmptySelection(GradcheckError):
     """Nothing is left to run; an empty plan is a mistake, not a success."""
 

@@ -200,6 +200,8 @@ def _records(
     sink: Sink,
 ) -> Iterator[Measurement | PublishedCheck]:
     instances = list(plan.instances())
+    if not any(_questions(plan, instance)[0] for _, instance in instances):
+        raise EmptySelection(f"{', '.join(plan.operators)} makes no sense for any selected problem")
     backends = {backend.name: backend for backend in plan.backends}
     for start in range(0, len(instances), _GROUP):
         group = []
@@ -237,6 +239,20 @@ def _find_devices(plan: Plan, workers: Workers | InProcess) -> dict[str, Sequenc
     return found
 
 
+def _questions(plan: Plan, instance: Instance) -> tuple[list[Question], str]:
+    """The operators and dtypes of a plan that make sense for an instance, and what is wrong with it."""
+    operators: Sequence[str] = ("value",)
+    fault = ""
+    if not instance.problem.refuses:
+        try:
+            operators = applicable(instance.layout.output)
+            check_counts(instance)
+        except BadProblem as error:
+            operators, fault = plan.operators[:1], str(error)
+    asked = [operator for operator in plan.operators if operator in operators]
+    return [Question(operator, dtype) for dtype in plan.dtypes for operator in asked], fault
+
+
 @dataclass
 class _Row:
     """One instance with all its backends, asked side by side and judged."""
@@ -246,13 +262,13 @@ class _Row:
     devices: Mapping[str, Sequence[str]]
     suite: str
     instance: Instance
-    fault: str = field(default="", init=False)
     questions: list[Question] = field(init=False)
+    fault: str = field(init=False)
     pending: dict[tuple[str, str], Pending] = field(init=False)
 
     def __post_init__(self) -> None:
         """Hand out the questions; the answers come while others are judged."""
-        self.questions = self._applicable()
+        self.questions, self.fault = _questions(self.plan, self.instance)
         self.pending = {
             (backend.name, device): self.workers.submit(
                 backend.name, asking.ask, backend, device, self.instance, self.questions
@@ -279,17 +295,6 @@ class _Row:
                     for question, reply in zip(self.questions, replies, strict=True)
                 ]
         return cells
-
-    def _applicable(self) -> list[Question]:
-        operators: Sequence[str] = ("value",)
-        if not self.instance.problem.refuses:
-            try:
-                operators = applicable(self.instance.layout.output)
-                check_counts(self.instance)
-            except BadProblem as error:
-                self.fault = str(error)
-        asked = [operator for operator in self.plan.operators if operator in operators]
-        return [Question(operator, dtype) for dtype in self.plan.dtypes for operator in asked]
 
     def _present(self) -> Iterator[tuple[Backend, str]]:
         for backend in self.plan.backends:
@@ -320,9 +325,8 @@ class _Row:
             return [(Outcome.NOT_INSTALLED, str(backend.missing()))] * len(questions)
         if pending is None:
             have = ", ".join(self.devices[backend.name]) or "none"
-            return [(Outcome.NO_DEVICE, f"{backend.name} has no {device} here; it has: {have}")] * len(
-                questions
-            )
+            reason = f"{backend.name} has no {device} here; it has: {have}"
+            return [(Outcome.NO_DEVICE, reason)] * len(questions)
         try:
             replies: list[Reply | tuple[Outcome, str]] = pending.result()
         except (TimedOut, Died) as error:

@@ -3,13 +3,14 @@
 import re
 import sys
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from types import ModuleType
 
 import pytest
 
-from gradcheck import Problem, Suite, problem
+from gradcheck import Problem, Suite, catalogue, problem
 from gradcheck.catalogue import collect, compile_selection, find_suites, installed_suites, load_suite
-from gradcheck.errors import BadExpression, BadSuite, DuplicateName, UnknownName
+from gradcheck.errors import BadExpression, BadPlugin, BadSuite, DuplicateName, UnknownName
 
 PATHS = ("chain_rule/sine", "chain_rule/cosine", "information/entropy", "information/softmax")
 
@@ -230,3 +231,14 @@ def test_two_suites_of_one_name_are_refused(write, tmp_path):
 def test_unknown_suite_is_refused_with_a_suggestion(name, hint):
     with pytest.raises(UnknownName, match=f"^{re.escape(f'no suite is called {name!r}. {hint}')}$"):
         find_suites((name,))
+
+
+def test_a_broken_plugin_is_named(monkeypatch):
+    broken = EntryPoint(name="theirs", value="no_such_package", group="gradcheck.suites")
+    monkeypatch.setattr(catalogue, "entry_points", lambda group: [broken])
+    message = (
+        "the entry point 'theirs' of gradcheck.suites fails to load (ModuleNotFoundError: "
+        "No module named 'no_such_package'); mend or uninstall the package that declares it."
+    )
+    with pytest.raises(BadPlugin, match=f"^{re.escape(message)}$"):
+        installed_suites()

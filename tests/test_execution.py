@@ -193,7 +193,7 @@ def test_a_problem_that_fails_everywhere_is_a_row_of_errors_not_a_lost_run():
 
     results = run(plan_for(square, broken, backends=[ENGINE]))
     assert {"square": Outcome.EXACT} == {c.problem: c.outcome for c in results.cells if c.problem == "square"}
-    (cell,) = run(plan_for(broken, backends=[ENGINE], operators=("value",))).cells
+    (cell,) = run(plan_for(broken, backends=[ENGINE])).cells
     assert Outcome.ERROR == cell.outcome
     assert "problem 'broken': fails on NumPy at x=1 (NameError: name 'missing' is not defined)" in cell.reason
 
@@ -289,3 +289,10 @@ def test_unknown_names_are_refused_before_anything_runs(options, message):
 def test_an_empty_selection_is_an_error():
     with pytest.raises(EmptySelection, match="nothing to run: no problem matches --select 'nosuch'"):
         Plan.of(select="nosuch")
+
+
+def test_operators_that_make_no_sense_for_any_problem_are_an_error():
+    with pytest.raises(
+        EmptySelection, match="nothing to run: jacobian makes no sense for any selected problem"
+    ):
+        run(plan_for(square, backends=[ENGINE], operators=("jacobian",)))
