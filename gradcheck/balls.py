@@ -37,6 +37,7 @@ class Run:
     tied
         Set when a comparison was decided by a later coefficient than the first, or by none: the
         function may have a kink here, and the derivatives found are those to the right of it.
+        Also set where a series is 0 to its last term, so that a longer one may tell more.
     """
 
     hull: bool
@@ -48,7 +49,10 @@ _run = Run(hull=False)
 
 @contextmanager
 def evaluation(bits: int, terms: int, *, hull: bool = False) -> Iterator[Run]:
-    """Evaluate with this many bits, and this many coefficients per series."""
+    """Evaluate with this many bits, and this many coefficients per series.
+
+    Precision belongs to the process, so one thread evaluates at a time.
+    """
     global _run
     before = ctx.prec, ctx.cap, _run
     ctx.prec, ctx.cap, _run = bits, terms, Run(hull=hull)
@@ -331,7 +335,10 @@ def _unary(function: Callable[[Any], Any]) -> Any:
 
 def _xlogy(x: Scalar, y: Scalar) -> Ball:
     a, b = lift(x).series, lift(y).series
-    return Ball(arb_series([0]) if _is_zero(a) else a * _log(b))
+    if not _is_zero(a):
+        return Ball(a * _log(b))
+    _run.tied = True  # 0 to the last term, which may have been cut off short
+    return Ball(arb_series([0]))
 
 
 def _is_zero(x: Any) -> bool:
