@@ -67,7 +67,8 @@ class _Samples:
         self._cuts = np.cumsum([0, *(np.size(x) for x in xs)])
         self._point, self._dtype = _flat(xs), np.asarray(xs[0]).dtype
         self.output = np.shape(f(*xs))
-        self._noise = sample_noise(self._line(np.ones_like(self._point)))
+        reach = float(np.max(np.abs(self._point), initial=1.0))
+        self._noise = sample_noise(self._line(np.ones_like(self._point)), scale=reach)
 
     def along(self, direction: np.ndarray, order: int = 1) -> Estimate:
         """Derivative along a flat direction of all inputs."""

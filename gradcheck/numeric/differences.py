@@ -74,7 +74,8 @@ def derivative(
 def sample_noise(phi: Function, *, scale: float = 1.0) -> np.ndarray:
     """The error of one sample of ``phi`` near 0, measured: four standard deviations."""
     with np.errstate(all="ignore"):
-        spacing = scale * 1.1e-6  # no power of two: sums would be exact, and show no noise
+        # So close that hardly a function varies; no multiple of an ulp, or sums would be exact.
+        spacing = scale * 51.37 * np.finfo(np.atleast_1d(phi(0.0)).dtype).eps
         return 4 * noise_level(_samples(phi, spacing * np.arange(8)))
 
 
