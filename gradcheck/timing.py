@@ -18,7 +18,7 @@ from gradcheck.problems import Instance
 from gradcheck.results import Measurement
 from gradcheck.workers import Died, InProcess, TimedOut, Workers
 
-_BUDGET = 0.02  # seconds of samples after which a cell is not timed again
+_BUDGET = 0.01  # seconds of samples after which a cell is not timed again
 
 Group = Sequence[tuple[Instance, Sequence[Measurement]]]
 _Place = tuple[int, int]  # instance and cell in a group
