@@ -6,7 +6,7 @@ reason; a backend that hangs or dies loses that cell alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from gradcheck.errors import (
 )
 from gradcheck.judge.accuracy import judge
 from gradcheck.judge.printed import check_counts, check_printed
-from gradcheck.operators import DTYPES, OPERATORS, applicable, known
+from gradcheck.operators import DTYPES, OPERATORS, applicable
 from gradcheck.problems import Instance
 from gradcheck.results import FILE_NAME, Measurement, Outcome, PublishedCheck, Results, Writer, environment
 from gradcheck.timing import timed
@@ -97,17 +97,10 @@ class Plan:
         if seed < 0:
             raise BadArgument("seed", "0 or a positive number", seed)
         offered = available_backends()
-        chosen = []
-        for name in dict.fromkeys(backends or offered):
-            if name not in offered:
-                raise UnknownName("backend", name, offered)
-            chosen.append(offered[name])
-        for device in devices:
-            if device not in DEVICES:
-                raise UnknownName("device", device, DEVICES)
-        for dtype in dtypes:
-            if dtype not in DTYPES:
-                raise UnknownName("dtype", dtype, DTYPES)
+        named_backends = _known("backend", backends, offered) or tuple(offered)
+        named_devices = _known("device", devices, DEVICES) or ("cpu",)
+        named_dtypes = _known("dtype", dtypes, DTYPES) or DTYPES
+        named_operators = _known("operator", operators, OPERATORS) or OPERATORS
         found = find_suites(suites)
         if select:
             found = [suite for suite in (suite.select(select) for suite in found) if suite.problems]
@@ -117,10 +110,10 @@ class Plan:
             )
         return cls(
             suites=found,
-            backends=chosen,
-            devices=tuple(dict.fromkeys(devices)) or ("cpu",),
-            dtypes=tuple(dict.fromkeys(dtypes)) or DTYPES,
-            operators=tuple(dict.fromkeys(known(operator) for operator in operators)) or OPERATORS,
+            backends=[offered[name] for name in named_backends],
+            devices=named_devices,
+            dtypes=named_dtypes,
+            operators=named_operators,
             seed=seed,
             rounds=rounds,
         )
@@ -131,6 +124,14 @@ class Plan:
             for problem in suite.problems.values():
                 for instance in problem.instances(self.seed):
                     yield suite.name, instance
+
+
+def _known(kind: str, names: Sequence[str], choices: Collection[str]) -> tuple[str, ...]:
+    """The names, each once, all of them among the choices."""
+    for name in names:
+        if name not in choices:
+            raise UnknownName(kind, name, choices)
+    return tuple(dict.fromkeys(names))
 
 
 def run(

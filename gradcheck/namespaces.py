@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import array_api_compat.numpy
+from scipy.special import xlogy
+
 
 class Extended:
     """A namespace with some functions added or replaced."""
@@ -21,11 +24,4 @@ class Extended:
         return getattr(self._base, name)
 
 
-def _numpy_xp() -> Extended:
-    import array_api_compat.numpy
-    from scipy.special import xlogy
-
-    return Extended(array_api_compat.numpy, {"xlogy": xlogy})
-
-
-numpy_xp = _numpy_xp()
+numpy_xp = Extended(array_api_compat.numpy, {"xlogy": xlogy})

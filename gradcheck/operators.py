@@ -19,8 +19,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from gradcheck.errors import UnknownName
-
 OPERATORS = ("value", "gradient", "jacobian", "hessian", "jvp", "vjp", "hvp")
 DTYPES = ("float64", "float32")
 
@@ -31,19 +29,6 @@ _OF_ARRAY = ("value", "jacobian", "jvp", "vjp")
 def applicable(output_shape: tuple[int, ...]) -> tuple[str, ...]:
     """The operators that make sense for an output of this shape."""
     return _OF_SCALAR if output_shape == () else _OF_ARRAY
-
-
-def known(operator: str) -> str:
-    """Return the operator's name.
-
-    Raises
-    ------
-    UnknownName
-        When there is no such operator.
-    """
-    if operator not in OPERATORS:
-        raise UnknownName("operator", operator, OPERATORS)
-    return operator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

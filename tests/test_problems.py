@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck import Domain, Point, Problem, Published, draws, problem
-from gradcheck.errors import BadProblem, UnknownName
+from gradcheck.errors import BadProblem
 from gradcheck.namespaces import numpy_xp
-from gradcheck.operators import OPERATORS, Layout, applicable, known
+from gradcheck.operators import OPERATORS, Layout, applicable
 
 
 def cubic(xp, x):
@@ -353,11 +353,3 @@ def test_layout_has_no_entry_past_the_last():
 def test_operators_that_make_sense_for_an_output():
     assert applicable(()) == ("value", "gradient", "hessian", "jvp", "vjp", "hvp")
     assert applicable((1,)) == ("value", "jacobian", "jvp", "vjp")
-
-
-def test_unknown_operator_is_refused_with_a_suggestion():
-    assert known("hessian") == "hessian"
-    with pytest.raises(
-        UnknownName, match=re.escape("no operator is called 'hesian'. Did you mean 'hessian'?")
-    ):
-        known("hesian")
