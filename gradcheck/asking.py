@@ -87,29 +87,17 @@ def calls_per_sample(seconds: float) -> int:
     return max(1, min(1000, ceil(SAMPLE_SECONDS / max(seconds, 1e-9))))
 
 
-def seeds_of(instance: Instance) -> dict[str, list[np.ndarray]]:
-    """The tangent and the cotangent of an instance."""
-    layout = instance.layout
-    return {
-        "tangent": instance.direction("tangent", layout.inputs),
-        "cotangent": instance.direction("cotangent", (layout.output,)),
-    }
-
-
 def _ask(differentiator: Differentiator, instance: Instance, question: Question) -> Reply:
     try:
         call, given = _prepare(differentiator, instance, question)
         before = [np.array(differentiator.numpy(array)) for array in given.values()]
-        started = perf_counter()
-        result = call()
-        differentiator.synchronize()
-        first = perf_counter() - started
+        result, first = _timed(differentiator, call)
         changed = [
             name
             for (name, array), old in zip(given.items(), before, strict=True)
             if not np.array_equal(differentiator.numpy(array), old, equal_nan=True)
         ]
-        second = first if first > _SLOW else _seconds(differentiator, call)
+        second = first if first > _SLOW else _timed(differentiator, call)[1]
         if instance.problem.refuses:
             return Reply(fault=f"accepted what must be refused: {instance.problem.refuses}")
         flat, bars = _flat(differentiator, result, question, instance)
@@ -126,11 +114,12 @@ def _ask(differentiator: Differentiator, instance: Instance, question: Question)
     return Reply(flat=flat, bars=bars, fault=fault, first_call=first, second_call=second)
 
 
-def _seconds(differentiator: Differentiator, call: Callable[[], Any]) -> float:
+def _timed(differentiator: Differentiator, call: Callable[[], Any]) -> tuple[Any, float]:
+    """A call's result, and the seconds until it was there."""
     started = perf_counter()
-    call()
+    result = call()
     differentiator.synchronize()
-    return perf_counter() - started
+    return result, perf_counter() - started
 
 
 def _prepare(
@@ -145,10 +134,10 @@ def _prepare(
     operator = getattr(differentiator, question.operator)
     extra: list[Any] = []
     if question.operator in ("jvp", "hvp"):
-        extra = [[differentiator.array(v.astype(question.dtype)) for v in seeds_of(instance)["tangent"]]]
+        extra = [[differentiator.array(v.astype(question.dtype)) for v in instance.seeds["tangent"]]]
         given |= {f"tangent of {name}": v for name, v in zip(instance.problem.wrt, extra[0], strict=True)}
     elif question.operator == "vjp":
-        extra = [differentiator.array(seeds_of(instance)["cotangent"][0].astype(question.dtype))]
+        extra = [differentiator.array(instance.seeds["cotangent"][0].astype(question.dtype))]
         given["cotangent"] = extra[0]
     return lambda: operator(f, xs, *extra), given
 

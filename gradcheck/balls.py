@@ -75,7 +75,7 @@ class Ball:
 
     def coefficient(self, order: int) -> Any:
         """The coefficient of ``t^order``, an ``arb``."""
-        return self.series[order] if order < len(self.series) else arb(0)
+        return self.series[order]
 
     def __add__(self, other: Scalar) -> Any:
         return _binary(self, other, lambda a, b: a + b)
@@ -208,7 +208,7 @@ def _nan() -> Any:
 
 
 def _divide(a: Any, b: Any) -> Any:
-    return _nan() if _constant(b).contains(0) else a / b
+    return _nan() if b[0].contains(0) else a / b
 
 
 def _power(base: Ball, exponent: Ball) -> Ball:
@@ -253,8 +253,7 @@ def _choose(first: Ball, second: Ball, comparison: Comparison) -> Ball:
 
 
 def _hull(a: Any, b: Any) -> Any:
-    both = [[s[i] if i < len(s) else arb(0) for s in (a, b)] for i in range(max(len(a), len(b)))]
-    return arb_series([x.union(y) for x, y in both])
+    return arb_series([a[i].union(b[i]) for i in range(max(len(a), len(b)))])
 
 
 # Elementary functions. Where Arb has no series of its own, the Taylor coefficients at the constant term
@@ -263,15 +262,11 @@ def _hull(a: Any, b: Any) -> Any:
 
 def _compose(coefficients: Sequence[Any], x: Any) -> Any:
     """The series ``sum coefficients[k] (x - x0)^k``."""
-    rest = x - arb_series([x[0] if len(x) else arb(0)])
+    rest = x - arb_series([x[0]])
     result = arb_series([coefficients[-1]])
     for coefficient in reversed(coefficients[:-1]):
         result = result * rest + arb_series([coefficient])
     return result
-
-
-def _constant(x: Any) -> Any:
-    return x[0] if len(x) else arb(0)
 
 
 def _exponential_like(even: Any, odd: Any) -> list[Any]:
@@ -279,28 +274,28 @@ def _exponential_like(even: Any, odd: Any) -> list[Any]:
 
 
 def _sinh(x: Any) -> Any:
-    x0 = _constant(x)
+    x0 = x[0]
     return _compose(_exponential_like(x0.sinh(), x0.cosh()), x)
 
 
 def _cosh(x: Any) -> Any:
-    x0 = _constant(x)
+    x0 = x[0]
     return _compose(_exponential_like(x0.cosh(), x0.sinh()), x)
 
 
 def _expm1(x: Any) -> Any:
-    x0 = _constant(x)
+    x0 = x[0]
     return _compose([x0.expm1(), *_exponential_like(x0.exp(), x0.exp())[1:]], x)
 
 
 def _log1p(x: Any) -> Any:
-    x0 = _constant(x)
+    x0 = x[0]
     return _compose([x0.log1p()] + [(-1) ** (k + 1) / (k * (1 + x0) ** k) for k in range(1, ctx.cap)], x)
 
 
 def _tanh(x: Any) -> Any:
     """Coefficients of y' = 1 - y^2, the first as 1 / cosh^2, which does not cancel in the tails."""
-    x0 = _constant(x)
+    x0 = x[0]
     sech2 = x0.cosh() ** -2
     y = [x0.tanh(), sech2]
     slope = [sech2]  # coefficients of 1 - y^2
@@ -311,20 +306,20 @@ def _tanh(x: Any) -> Any:
 
 
 def _log(x: Any) -> Any:
-    return x.log() if _constant(x) > 0 else _nan()
+    return x.log() if x[0] > 0 else _nan()
 
 
 def _sqrt(x: Any) -> Any:
     """Of ``t^2k g(t)`` it is ``t^k sqrt(g(t))`` for t > 0; of 0, which may be cut off short, 0."""
     low = next((k for k in range(len(x)) if _sign(x[k]) != 0), None)
     if low == 0:
-        return x.sqrt() if _constant(x) > 0 else _nan()
+        return x.sqrt() if x[0] > 0 else _nan()
     _run.tied = True
     if low is None:
         return arb_series([0])
     if low % 2 or not x[low] > 0:
         return _nan()
-    known = [x[k] if k < len(x) else arb(0) for k in range(low, ctx.cap)]
+    known = [x[k] for k in range(low, ctx.cap)]
     rest = arb_series(known + [arb.nan()] * low).sqrt()
     return arb_series([arb(0)] * (low // 2) + [rest[k] for k in range(ctx.cap - low // 2)])
 
@@ -346,7 +341,7 @@ def _is_zero(x: Any) -> bool:
 
 
 def _logaddexp(x: Scalar, y: Scalar) -> Ball:
-    low, high = sorted((lift(x).series, lift(y).series), key=lambda series: float(_constant(series).mid()))
+    low, high = sorted((lift(x).series, lift(y).series), key=lambda series: float(series[0].mid()))
     return Ball(high + _log1p((low - high).exp()))
 
 

@@ -86,12 +86,10 @@ def run(
 ) -> None:
     """Differentiate every problem with every backend, judge, time, and write a report."""
     from gradcheck.backends.base import available_backends
-    from gradcheck.execution import Plan
+    from gradcheck.execution import Plan, known
     from gradcheck.execution import run as execute
 
-    for name in _names(fail_on):
-        if name not in available_backends():
-            raise UnknownName("backend", name, available_backends())
+    counting = known("backend", _names(fail_on), available_backends())
     plan = Plan.of(
         *(suites or ()),
         backends=_names(backend),
@@ -106,7 +104,7 @@ def run(
         results = execute(plan, out=out, isolated=True, limit=limit, progress=progress)
     _print_summary(results)
     _write_reports(results, out)
-    counted = [cell for cell in results.failures() if not fail_on or cell.backend in _names(fail_on)]
+    counted = [cell for cell in results.failures() if not counting or cell.backend in counting]
     raise typer.Exit(1 if counted else 0)
 
 

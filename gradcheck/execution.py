@@ -97,10 +97,10 @@ class Plan:
         if seed < 0:
             raise BadArgument("seed", "0 or a positive number", seed)
         offered = available_backends()
-        named_backends = _known("backend", backends, offered) or tuple(offered)
-        named_devices = _known("device", devices, DEVICES) or ("cpu",)
-        named_dtypes = _known("dtype", dtypes, DTYPES) or DTYPES
-        named_operators = _known("operator", operators, OPERATORS) or OPERATORS
+        named_backends = known("backend", backends, offered) or tuple(offered)
+        named_devices = known("device", devices, DEVICES) or ("cpu",)
+        named_dtypes = known("dtype", dtypes, DTYPES) or DTYPES
+        named_operators = known("operator", operators, OPERATORS) or OPERATORS
         found = find_suites(suites)
         if select:
             found = [suite for suite in (suite.select(select) for suite in found) if suite.problems]
@@ -126,7 +126,7 @@ class Plan:
                     yield suite.name, instance
 
 
-def _known(kind: str, names: Sequence[str], choices: Collection[str]) -> tuple[str, ...]:
+def known(kind: str, names: Sequence[str], choices: Collection[str]) -> tuple[str, ...]:
     """The names, each once, all of them among the choices."""
     for name in names:
         if name not in choices:
@@ -227,7 +227,7 @@ _GROUP = 8  # instances asked, judged and timed together; a visit to a worker co
 
 
 def _find_devices(plan: Plan, workers: Workers | InProcess) -> dict[str, Sequence[str]]:
-    """Backend to the devices it has here."""
+    """Every installed backend to the devices it has here."""
     pending = {b.name: workers.submit(b.name, b.devices) for b in plan.backends if b.installed}
     found: dict[str, Sequence[str]] = {}
     for name, one in pending.items():
@@ -300,18 +300,17 @@ class _Row:
     def _present(self) -> Iterator[tuple[Backend, str]]:
         for backend in self.plan.backends:
             for device in self.plan.devices:
-                if backend.installed and device in self.devices[backend.name]:
+                if device in self.devices.get(backend.name, ()):
                     yield backend, device
 
     def _truths(self) -> dict[Question, Truth | str]:
         certifiers = {dtype: Certifier(self.instance, dtype) for dtype in self.plan.dtypes}
         for certifier in certifiers.values():
             certifier.share(certifiers[self.plan.dtypes[0]])
-        seeds = asking.seeds_of(self.instance)
         truths: dict[Question, Truth | str] = {}
         for question in self.questions:
             try:
-                truths[question] = certifiers[question.dtype].truth(question.operator, seeds)
+                truths[question] = certifiers[question.dtype].truth(question.operator, self.instance.seeds)
             except TruthUnavailable as error:
                 truths[question] = f"no certified truth: {error}"
         return truths
@@ -322,7 +321,7 @@ class _Row:
         """A reply to every question, or the outcome and the reason why there is none."""
         if self.fault:
             return [(Outcome.ERROR, self.fault)] * len(questions)
-        if not backend.installed:
+        if backend.name not in self.devices:
             return [(Outcome.NOT_INSTALLED, str(backend.missing()))] * len(questions)
         if pending is None:
             have = ", ".join(self.devices[backend.name]) or "none"

@@ -201,6 +201,14 @@ class Instance:
 
         return [self._draw(f"{purpose}{i}", signed(*shape)) for i, shape in enumerate(shapes)]
 
+    @cached_property
+    def seeds(self) -> dict[str, list[np.ndarray]]:
+        """The tangent (one array per ``wrt`` input) and the cotangent (one array) it is asked with."""
+        return {
+            "tangent": self.direction("tangent", self.layout.inputs),
+            "cotangent": self.direction("cotangent", (self.layout.output,)),
+        }
+
     @property
     def wrt_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of the inputs differentiated by."""

@@ -6,7 +6,7 @@ from these. Frameworks are imported in ``load`` and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -63,23 +63,14 @@ class Differentiator:
         return f(*xs)
 
     def vjp(self, f: Bound, xs: Blocks, cotangent: Any) -> Any:
-        """``w J``; from one ``jvp`` an input entry where a backend has only forward mode."""
-        if type(self).jvp is Differentiator.jvp:
-            raise Unsupported("offers no derivatives")
-        plain = [self.numpy(x) for x in xs]
-        parts = []
-        for at, x in enumerate(plain):
-            slopes = []
-            for basis in _basis(x.shape, x.dtype):
-                tangents = [basis if i == at else np.zeros_like(other) for i, other in enumerate(plain)]
-                column = self.numpy(self.jvp(f, xs, [self.array(tangent) for tangent in tangents]))
-                slopes.append(np.sum(self.numpy(cotangent) * column))
-            parts.append(np.asarray(slopes, x.dtype).reshape(x.shape))
-        return parts
+        """``w J``; through the Jacobian where a backend has only forward mode."""
+        weights = self.numpy(cotangent)
+        return [np.tensordot(weights, block, axes=weights.ndim) for block in self._by_columns(f, xs)]
 
     def jvp(self, f: Bound, xs: Blocks, tangents: Blocks) -> Any:
         """``J v``."""
-        raise Unsupported("offers no forward mode")
+        mode = "derivatives" if type(self).vjp is Differentiator.vjp else "forward mode"
+        raise Unsupported(f"offers no {mode}")
 
     def hvp(self, f: Bound, xs: Blocks, tangents: Blocks) -> Any:
         """``H v``."""
@@ -91,7 +82,9 @@ class Differentiator:
         return self.vjp(f, xs, self.array(one))
 
     def jacobian(self, f: Bound, xs: Blocks) -> Any:
-        """The Jacobian, one pullback per output entry."""
+        """The Jacobian: a pullback per output entry, or a ``jvp`` per input entry without reverse mode."""
+        if type(self).vjp is Differentiator.vjp:
+            return self._by_columns(f, xs)
         y = self.numpy(self.value(f, xs))
         rows = [self.vjp(f, xs, self.array(basis)) for basis in _basis(y.shape, y.dtype)]
         columns = zip(*rows, strict=True)
@@ -102,18 +95,32 @@ class Differentiator:
 
     def hessian(self, f: Bound, xs: Blocks) -> Any:
         """The Hessian, one Hessian-vector product per input entry."""
-        plain = [self.numpy(x) for x in xs]
         blocks: list[list[Any]] = [[] for _ in xs]
-        for at, x in enumerate(plain):
-            products = []
-            for basis in _basis(x.shape, x.dtype):
-                tangents = [basis if i == at else np.zeros_like(other) for i, other in enumerate(plain)]
-                products.append(
-                    [self.numpy(part) for part in self.hvp(f, xs, [self.array(t) for t in tangents])]
-                )
+        for x, tangents in self._directions(xs):
+            products = [[self.numpy(part) for part in self.hvp(f, xs, tangent)] for tangent in tangents]
             for row, column in zip(blocks, zip(*products, strict=True), strict=True):
                 row.append(np.stack(column, axis=-1).reshape((*column[0].shape, *x.shape)))
         return blocks
+
+    def _by_columns(self, f: Bound, xs: Blocks) -> list[np.ndarray]:
+        """The Jacobian, one ``jvp`` per input entry."""
+        blocks = []
+        for x, tangents in self._directions(xs):
+            columns = [self.numpy(self.jvp(f, xs, tangent)) for tangent in tangents]
+            blocks.append(np.stack(columns, axis=-1).reshape((*columns[0].shape, *x.shape)))
+        return blocks
+
+    def _directions(self, xs: Blocks) -> Iterator[tuple[np.ndarray, Iterator[Blocks]]]:
+        """For every input: the tangents that move one of its entries and nothing else."""
+        plain = [self.numpy(x) for x in xs]
+
+        def moving(at: int) -> Iterator[Blocks]:
+            for basis in _basis(plain[at].shape, plain[at].dtype):
+                tangents = [basis if i == at else np.zeros_like(other) for i, other in enumerate(plain)]
+                yield [self.array(tangent) for tangent in tangents]
+
+        for at, x in enumerate(plain):
+            yield x, moving(at)
 
 
 def _basis(shape: tuple[int, ...], dtype: Any) -> list[np.ndarray]:

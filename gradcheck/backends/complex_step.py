@@ -7,7 +7,6 @@ them piecewise analytic.
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -79,22 +78,6 @@ class ComplexStepDifferentiator(Differentiator):
     def jvp(self, f: Bound, xs: Blocks, tangents: Blocks) -> Any:
         h = _STEP[np.asarray(xs[0]).dtype.name]
         return np.imag(f(*(x + 1j * (h * v) for x, v in zip(xs, tangents, strict=True)))) / h
-
-    def gradient(self, f: Bound, xs: Blocks) -> Any:
-        return self.jacobian(f, xs)
-
-    def vjp(self, f: Bound, xs: Blocks, cotangent: Any) -> Any:
-        return [np.tensordot(cotangent, block, axes=np.ndim(cotangent)) for block in self.jacobian(f, xs)]
-
-    def jacobian(self, f: Bound, xs: Blocks) -> Any:
-        blocks = []
-        for at, x in enumerate(xs):
-            columns = []
-            for basis in np.eye(prod(np.shape(x)), dtype=x.dtype):
-                tangents = [basis.reshape(x.shape) if i == at else np.zeros_like(o) for i, o in enumerate(xs)]
-                columns.append(self.jvp(f, xs, tangents))
-            blocks.append(np.stack(columns, axis=-1).reshape((*np.shape(columns[0]), *x.shape)))
-        return blocks
 
 
 complex_step = Backend(

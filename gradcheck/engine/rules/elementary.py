@@ -118,18 +118,16 @@ def _share(y: Any, mine: Any, other: Any) -> Any:
     return np.where(np.equal(mine, other), 0.5, np.equal(mine, y)).astype(np.result_type(y))
 
 
-maximum: Primitive = elementwise(
-    "maximum",
-    np.maximum,
-    lambda y, a, b: _share(y, a, b),
-    lambda y, a, b: _share(y, b, a),
-    points=((2.0, -3.0), (-3.0, 2.0)),
-)
+def _choice(name: str, forward: Any) -> Primitive:
+    return elementwise(
+        name,
+        forward,
+        lambda y, a, b: _share(y, a, b),
+        lambda y, a, b: _share(y, b, a),
+        points=((2.0, -3.0), (-3.0, 2.0)),
+    )
 
-minimum: Primitive = elementwise(
-    "minimum",
-    np.minimum,
-    lambda y, a, b: _share(y, a, b),
-    lambda y, a, b: _share(y, b, a),
-    points=((2.0, -3.0), (-3.0, 2.0)),
-)
+
+maximum: Primitive = _choice("maximum", np.maximum)
+
+minimum: Primitive = _choice("minimum", np.minimum)

@@ -28,20 +28,17 @@ def _pull(
     return multiply(_restore_axes(cotangent, x, axis, keepdims), _winners(output, x, axis, keepdims))
 
 
-max_: Primitive = Primitive(
-    name="max",
-    forward=lambda x, *, axis=None, keepdims=False: np.max(x, axis=axis, keepdims=keepdims),
-    push=_push,
-    pull=_pull,
-    points=((np.array([[1.0, 5.0], [7.0, 2.0]]),),),
-    params=("axis",),
-)
+def _extremum(name: str, reduce: Any) -> Primitive:
+    return Primitive(
+        name=name,
+        forward=lambda x, *, axis=None, keepdims=False: reduce(x, axis=axis, keepdims=keepdims),
+        push=_push,
+        pull=_pull,
+        points=((np.array([[1.0, 5.0], [7.0, 2.0]]),),),
+        params=("axis",),
+    )
 
-min_: Primitive = Primitive(
-    name="min",
-    forward=lambda x, *, axis=None, keepdims=False: np.min(x, axis=axis, keepdims=keepdims),
-    push=_push,
-    pull=_pull,
-    points=((np.array([[1.0, 5.0], [7.0, 2.0]]),),),
-    params=("axis",),
-)
+
+max_: Primitive = _extremum("max", np.max)
+
+min_: Primitive = _extremum("min", np.min)
