@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from gradcheck.catalogue import collect as collect
     from gradcheck.execution import Plan as Plan
     from gradcheck.execution import run as run
+    from gradcheck.judge.verdict import Finding as Finding
+    from gradcheck.judge.verdict import Status as Status
+    from gradcheck.judge.verdict import Verdict as Verdict
+    from gradcheck.judge.verification import assert_gradients as assert_gradients
+    from gradcheck.judge.verification import verify as verify
     from gradcheck.problems import Domain as Domain
     from gradcheck.problems import Point as Point
     from gradcheck.problems import Problem as Problem
@@ -34,6 +39,7 @@ _HOME = {
     "Backend": "gradcheck.backends.base",
     "Differentiator": "gradcheck.backends.base",
     "Domain": "gradcheck.problems",
+    "Finding": "gradcheck.judge.verdict",
     "Measurement": "gradcheck.results",
     "Outcome": "gradcheck.results",
     "Plan": "gradcheck.execution",
@@ -42,13 +48,17 @@ _HOME = {
     "Published": "gradcheck.problems",
     "PublishedCheck": "gradcheck.results",
     "Results": "gradcheck.results",
+    "Status": "gradcheck.judge.verdict",
     "Suite": "gradcheck.catalogue",
+    "Verdict": "gradcheck.judge.verdict",
+    "assert_gradients": "gradcheck.judge.verification",
     "available_backends": "gradcheck.backends.base",
     "collect": "gradcheck.catalogue",
     "draws": "gradcheck.draws",
     "engine": "gradcheck.engine",
     "problem": "gradcheck.problems",
     "run": "gradcheck.execution",
+    "verify": "gradcheck.judge.verification",
 }
 
 __all__ = list(_HOME)

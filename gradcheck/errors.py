@@ -131,3 +131,24 @@ class Unsupported(GradcheckError):
 
 class TruthUnavailable(GradcheckError):
     """No certified truth could be computed for a problem at a point."""
+
+
+class AmbiguousTruth(GradcheckError, TypeError):
+    """A verdict was asked for a truth value."""
+
+    def __init__(self) -> None:
+        super().__init__("a verdict has three states; ask .passed, .failed or .inconclusive.")
+
+
+class BadTarget(GradcheckError):
+    """What ``module:function``, or an argument, stands for on the command line cannot be used."""
+
+    def __init__(self, target: str, fault: str, remedy: str) -> None:
+        super().__init__(f"{target}: {fault}; {remedy}.")
+
+
+class CannotVerify(GradcheckError):
+    """A function or derivative that there is no way to judge, as it was given."""
+
+    def __init__(self, fault: str, remedy: str) -> None:
+        super().__init__(f"{fault}; {remedy}.")
