@@ -1,10 +1,12 @@
 """The command line: parse, call, print. It decides nothing.
 
-Exit codes: 0 nothing failed, 1 a backend failed a cell, 2 a mistake in the call.
+Exit codes: 0 nothing failed, 1 a backend failed a cell or a derivative is wrong, 2 a mistake in the call,
+3 the evidence does not decide, where --strict counts that as a failure.
 """
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -12,10 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from gradcheck.errors import BadArgument, GradcheckError, MissingExtra, UnknownName
+from gradcheck.targets import spread
 
 if TYPE_CHECKING:
+    from gradcheck.judge.verdict import Verdict
     from gradcheck.problems import Instance, Problem
     from gradcheck.results import Results
 
@@ -193,6 +198,113 @@ def report(
         typer.echo(f"wrote {path}")
 
 
+class _Spread(TyperCommand):
+    """A command whose option --args takes every word up to the next option, and that knows its own words."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta["words"] = tuple(args)
+        return super().parse_args(ctx, spread(args, "--args"))
+
+
+@app.command(cls=_Spread)
+@_clear_errors
+def verify(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="module:function or my_file.py:function.")],
+    args: Annotated[
+        list[str] | None,
+        typer.Option(metavar="EXPR...", help="Its arguments in Python, with np, draws, torch, jnp."),
+    ] = None,
+    vjp: Annotated[str, typer.Option(metavar="TARGET", help="vjp(*args, cotangent) to judge.")] = "",
+    jvp: Annotated[str, typer.Option(metavar="TARGET", help="jvp(*args, *tangents) to judge.")] = "",
+    grad: Annotated[str, typer.Option(metavar="TARGET", help="grad(*args) to judge.")] = "",
+    jac: Annotated[str, typer.Option(metavar="TARGET", help="jac(*args) to judge.")] = "",
+    hvp: Annotated[str, typer.Option(metavar="TARGET", help="hvp(*args, *tangents) to judge.")] = "",
+    order: Annotated[int, typer.Option(help="Highest order of derivative.")] = 1,
+    modes: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODES", help="reverse, forward, batched, linearized. [default: reverse]"),
+    ] = None,
+    wrt: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="Argument to differentiate by, repeated. [default: all]"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every draw. [default: fresh, shown]")] = None,
+    budget: Annotated[int | None, typer.Option(help="Most evaluations of the function.")] = None,
+    convention: Annotated[str, typer.Option(help="Of complex derivatives: torch or jax.")] = "torch",
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when inconclusive.")] = False,
+) -> None:
+    """Judge a derivative written by hand, or the framework's own where none is given."""
+    from gradcheck.judge.verification import verify as judge
+    from gradcheck.targets import evaluated, load, load_module
+
+    if not args:
+        raise BadArgument("--args", "one Python expression per argument of the function", "none")
+    if seed is not None and seed < 0:
+        raise BadArgument("--seed", "0 or a positive number", seed)
+    chosen = secrets.randbits(32) if seed is None else seed
+    function = load(target)
+    given = {"vjp": vjp, "jvp": jvp, "grad": grad, "jac": jac, "hvp": hvp}
+    verdict = judge(
+        function,
+        evaluated(args, vars(load_module(target)), chosen),
+        **{name: load(text) for name, text in given.items() if text},
+        wrt=[int(path) if path.isdigit() else path for path in wrt or ()] or None,
+        order=order,
+        modes=_names(modes) or None,
+        seed=chosen,
+        budget=budget,
+        convention=convention,
+    )
+    words = [*context.meta["words"], *(["--seed", str(chosen)] if seed is None else [])]
+    _print_verdict(verdict, ["gradcheck", "verify", *words])
+    raise typer.Exit({"pass": 0, "fail": 1, "inconclusive": 3 if strict else 0}[verdict.status.value])
+
+
+@app.command()
+@_clear_errors
+def audit(
+    target: Annotated[
+        str, typer.Argument(help="The derivative: module:function or my_file.py:Class.method.")
+    ] = "",
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="-- COMMAND", help="What runs its tests, last.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Saboteurs, repeated or separated by commas. [default: all]")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Runs at a time. [default: one per processor]", min=1)
+    ] = None,
+    limit: Annotated[
+        float | None, typer.Option(help="Seconds a run may take. [default: by the first run]", min=0.1)
+    ] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="Show the saboteurs and run nothing.")] = False,
+) -> None:
+    """Spoil a derivative in every way people do, and show which mistakes its tests notice."""
+    from gradcheck.audit import Fate, known_saboteurs
+    from gradcheck.audit import audit as execute
+
+    if list_all:
+        table = _table("saboteur", "what it does")
+        for saboteur in known_saboteurs(_names(only)):
+            table.add_row(saboteur.name, saboteur.title)
+        _console().print(table)
+        return
+    with _Progress() as progress:
+        audited = execute(target, command or (), only=_names(only), jobs=jobs, limit=limit, progress=progress)
+    table = _table("saboteur", "what it does", "tests")
+    for trial in audited.trials:
+        table.add_row(trial.saboteur.name, trial.saboteur.title, trial.fate.value)
+    console = _console()
+    console.print(table)
+    noticed, missed, idle = (len(audited.of(fate)) for fate in Fate)
+    console.print(f"{noticed} of {noticed + missed} mistakes would have been noticed")
+    if idle:
+        console.print(f"{idle} more change nothing in these tests, which says nothing about them")
+    raise typer.Exit(1 if missed else 0)
+
+
 def _names(options: list[str] | None) -> list[str]:
     """Names given as repeated options, or several in one, separated by commas."""
     return [name.strip() for option in options or () for name in option.split(",") if name.strip()]
@@ -276,6 +388,14 @@ def _shortened(number: str) -> str:
         return f"{float(number):.7g}"
     except ValueError:
         return number
+
+
+def _print_verdict(verdict: Verdict, again: list[str]) -> None:
+    from gradcheck.folding import folded, folded_command
+
+    text = str(verdict).replace(f"; again: {verdict.replay}", "")  # here the command is what repeats it
+    typer.echo(folded(text, WIDTH))
+    typer.echo(f"again:\n  {folded_command(again, WIDTH - 2)}")
 
 
 def _print_graph(instance: Instance, wrt: str) -> None:

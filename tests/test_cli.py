@@ -1,6 +1,7 @@
 """The command line as a user meets it: exact lines, exit codes, 80 columns."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -228,6 +229,170 @@ def test_report_writes_the_page_again_and_exports_tables(suite, tmp_path):
     assert 0 == result.exit_code, result.output
     assert page == (tmp_path / "report.html").read_bytes()
     assert {"cells.csv", "cells.parquet"} <= {path.name for path in tmp_path.iterdir()}
+
+
+RULES = """
+import numpy as np
+
+
+def softplus(x):
+    return np.log1p(np.exp(x))
+
+
+def softplus_vjp(x, cotangent):
+    return cotangent / (1 + np.exp(-x))
+
+
+def softplus_jvp(x, tangent):
+    return tangent / (1 + np.exp(-x))
+
+
+def sign_lost(x, cotangent):
+    return -cotangent / (1 + np.exp(-x))
+
+
+def squares(weights):
+    return np.sum(weights["in"][0] ** 2) + np.sum(weights["out"])
+
+
+def squares_grad(weights):
+    return {"in": [2 * weights["in"][0]], "out": 2 * np.ones_like(weights["out"])}
+
+
+def product(a, b):
+    return a @ b
+
+
+def product_vjp(a, b, cotangent):
+    return cotangent @ b, a.T @ cotangent
+
+
+SLOPE = 1.0
+"""
+
+
+@pytest.fixture
+def rules(tmp_path, monkeypatch):
+    """A file of functions with rules, in the current directory."""
+    (tmp_path / "rules_of_mine.py").write_text(RULES)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    before = set(sys.modules)
+    yield "rules_of_mine"
+    for name in {name for name in sys.modules if "rules_of_mine" in name} - before:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("ending", ["", ".py"])
+def test_verify_passes_a_right_rule(rules, ending):
+    target = f"{rules}{ending}:softplus"
+    result = call("verify", target, "--args", "np.array([-1.0, 0, 2])", "--vjp", f"{target}_vjp")
+    assert 0 == result.exit_code, result.output
+    assert result.output.startswith("PASS: ")
+
+
+def test_verify_names_a_wrong_rule_in_80_columns(rules):
+    result = call("verify", f"{rules}:softplus", "--args", "draws.normal(3)", "--vjp", f"{rules}:sign_lost")
+    assert 1 == result.exit_code, result.output
+    assert "likely cause: sign" in " ".join(result.output.split())
+    assert max(map(len, result.output.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "RULES:softplus --args 'draws.normal(3, 4)' --vjp RULES:sign_lost",
+        "RULES.py:softplus --args 'np.linspace(-1, 1, 7)' --jvp RULES.py:softplus_jvp --budget 500",
+        "RULES:product --args 'draws.normal(2, 2)' 'draws.normal(2, 2)' --vjp RULES:product_vjp --wrt a",
+        """RULES:squares --args "{'in': [draws.normal(3)], 'out': np.ones(2)}" --grad RULES:squares_grad""",
+        "RULES:softplus --args -1.5 --vjp RULES:softplus_vjp --seed 3",
+    ],
+)
+def test_verify_prints_the_command_that_repeats_it(rules, words):
+    first = call("verify", *shlex.split(words.replace("RULES", rules)))
+    command = first.output.partition("\nagain:\n  ")[2]
+    assert command.startswith("gradcheck verify "), first.output + first.stderr
+    second = call(*shlex.split(command.replace("\\\n", ""))[1:])
+    assert first.output == second.output
+    assert first.exit_code == second.exit_code
+    assert max(map(len, first.output.splitlines())) <= 80
+
+
+def test_verify_without_evidence_fails_only_when_strict(rules):
+    arguments = f"verify {rules}:softplus --args 1.5 --grad math:exp --budget 5".split()
+    result = call(*arguments)
+    assert 0 == result.exit_code, result.output
+    assert result.output.startswith("INCONCLUSIVE: ")
+    assert 3 == call(*arguments, "--strict").exit_code
+
+
+def test_verify_judges_a_framework_by_itself():
+    pytest.importorskip("torch")
+    words = ["torch.nn.functional:softplus", "--args", "torch.randn(3, dtype=torch.float64)"]
+    result = call("verify", *words, "--modes", "reverse,forward")
+    assert 0 == result.exit_code, result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["softplus", "--args", "1.0"],
+            "softplus: names no function; write module:function or my_file.py:function.",
+        ),
+        (
+            ["rules_of_mine:softpls", "--args", "1.0"],
+            "no function of rules_of_mine is called 'softpls'. Did you mean 'softplus'?",
+        ),
+        (
+            ["rules_of_min:softplus", "--args", "1.0"],
+            "no module is called 'rules_of_min'. Did you mean 'rules_of_mine'?",
+        ),
+        (
+            ["zebra:softplus", "--args", "1.0"],
+            (
+                "zebra:softplus: no module is called 'zebra'; "
+                "run this where the module is, or write a file, as in my_file.py:function."
+            ),
+        ),
+        (
+            ["rules_of_mine:SLOPE", "--args", "1.0"],
+            "rules_of_mine:SLOPE: is of type float, which cannot be called; name a function.",
+        ),
+        (
+            ["rules_of_mine:softplus", "--args", "1.0", "--vjp", "rules_of_mine:softplus_vpj"],
+            "no function of rules_of_mine is called 'softplus_vpj'. Did you mean 'softplus_vjp'?",
+        ),
+        (
+            ["rules_of_mine:softplus", "--args", "np.ones("],
+            (
+                "--args 'np.ones(': is no Python expression ('(' was never closed); "
+                "write for example --args 'np.ones(3)' 2.0."
+            ),
+        ),
+        (
+            ["rules_of_mine:softplus", "--args", "nmupy.ones(3)"],
+            (
+                "--args 'nmupy.ones(3)': fails (NameError: name 'nmupy' is not defined); "
+                "np, draws, torch, jnp and the names of the function's module can be used."
+            ),
+        ),
+        (
+            ["rules_of_mine:softplus"],
+            "--args: expected one Python expression per argument of the function, got 'none'.",
+        ),
+        (
+            ["rules_of_mine:softplus", "--args", "1.0", "--seed", "-1"],
+            "--seed: expected 0 or a positive number, got -1.",
+        ),
+        (
+            ["rules_of_mine:softplus", "--args", "1.0", "--modes", "revers", "--jvp", "math:sin"],
+            "no mode is called 'revers'. Did you mean 'reverse'?",
+        ),
+    ],
+)
+def test_a_mistake_in_verify_is_one_clear_line(rules, arguments, line):
+    assert f"gradcheck: {line}" == refused("verify", *arguments)
 
 
 def test_the_installed_command_starts(tmp_path):
