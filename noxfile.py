@@ -78,7 +78,7 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time the harness itself; arguments choose by keyword: ``nox -s bench -- import``."""
-    install(session, "torch", "reports", "dev")
+    """Measure the harness itself; arguments choose by keyword: ``nox -s bench -- import``."""
+    install(session, "torch", "reports", "bench", "dev")
     keywords = ["-k", " or ".join(session.posargs)] if session.posargs else []
     session.run("pytest", "tests/benchmarks", "--benchmark-only", *keywords)
