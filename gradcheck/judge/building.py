@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import BadArgument, CannotVerify, GradcheckError, UnknownName
+from gradcheck.judge.blockwise import PIECE
 from gradcheck.judge.frameworks import frameworks
 from gradcheck.judge.frameworks.base import Framework, Function
 from gradcheck.judge.subject import (
@@ -66,17 +67,21 @@ class Binding:
 
     def values(self, xs: Arrays) -> list[tuple[str, np.ndarray]]:
         """Path and value of every floating output."""
-        with self._context():
-            tree = self._call(self.arguments.filled(xs))
-            if self.floating and tree is not None and type(tree) is type(self.template) and self._bare:
-                return [("", self.floating[0][2].to_numpy(tree))]
-            named = read_outputs(tree)
-            if not self.floating:
-                self.template = tree
-                self._bare = is_leaf(tree)
-                at = {id(leaf): i for i, (_, leaf) in enumerate(leaves(tree))}
-                self.floating = [(at[id(leaf)], leaf, framework) for _, leaf, framework in named]
-            return [(path, framework.to_numpy(leaf)) for path, leaf, framework in named]
+        if self.precise is None:
+            return self._read(self._call(self.arguments.filled(xs)))
+        with self.precise.precise():
+            return self._read(self._call(self.arguments.filled(xs)))
+
+    def _read(self, tree: Any) -> list[tuple[str, np.ndarray]]:
+        if self._bare and type(tree) is type(self.template):
+            return [("", self.floating[0][2].to_numpy(tree))]
+        named = read_outputs(tree)
+        if not self.floating:
+            self.template = tree
+            self._bare = is_leaf(tree)
+            at = {id(leaf): i for i, (_, leaf) in enumerate(leaves(tree))}
+            self.floating = [(at[id(leaf)], leaf, framework) for _, leaf, framework in named]
+        return [(path, framework.to_numpy(leaf)) for path, leaf, framework in named]
 
     def natively(self, *xs: Any) -> list[Any]:
         """The floating outputs as the framework sees them, from its own arrays."""
@@ -436,7 +441,7 @@ def _given_claims(
 
 
 class _Watch:
-    """Remembers the last arrays a derivative returned, to see whether its next call changes them."""
+    """Remembers the last arrays a derivative returned, unless they are large, to see them change."""
 
     def __init__(self, mode: str) -> None:
         self._mode = mode
@@ -451,7 +456,7 @@ class _Watch:
             When an earlier result has changed.
         """
         last = self._last
-        self._last = [(a, np.array(a)) for a in raw if isinstance(a, np.ndarray)]
+        self._last = [(a, np.array(a)) for a in raw if isinstance(a, np.ndarray) and a.size <= PIECE]
         if any(not np.array_equal(a, copy, equal_nan=copy.dtype.kind in "fc") for a, copy in last):
             raise _broken(
                 self._mode, "", "the result changes when the derivative is called again", "stale buffer"

@@ -16,6 +16,7 @@ from gradcheck.judge.trial import ROUNDINGS, Answer, Trial
 from gradcheck.numeric.ladder import ROWS, Ladder
 
 _MOST_SPECIAL = 6  # outputs or inputs at a kink that are looked at one by one
+_FEW_ROUNDINGS = 8
 _SHORT = 5  # first step of a short ladder: long steps meet other kinks
 
 
@@ -107,6 +108,9 @@ def _outcome(
 ) -> Outcome:
     ladder = one.ladder.columns(weights[None, :])
     rounding = allowance(answer, one.direction, float(ladder.range[0]))
+    # terms of any output may meet in a claim and cancel there
+    widest = float(np.max(one.ladder.range, initial=0.0)) * float(np.max(np.abs(weights), initial=0.0))
+    rounding += _FEW_ROUNDINGS * answer.unit * widest
     reading = read(ladder, answer.along(one.direction), rounding)
     return Outcome(claim, weights, one.direction, ladder, reading, answer, one.ladder.noise, entry)
 

@@ -22,6 +22,7 @@ from gradcheck.judge.verdict import Finding
 
 _MOST = 10  # entries named one by one
 _ROWS = 4
+_SLIGHT = 0.2  # an entry farther off than this lacks a term rather than digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,7 @@ class Search:
         if not cause:
             sizes = counts(self._trial.truth.inputs, self._trial.truth.outputs)
             ratio = measured.claimed / measured.value if abs(measured.value) > measured.bar else np.nan
-            cause = named_ratio(ratio, sizes) or self._local_cause(segment, measured)
+            cause = named_ratio(ratio, sizes) or self._local_cause(segment, measured, ratio)
         index = tuple(int(i) for i in np.unravel_index(segment.start, slot.shape))
         return self._finding(leaf, index, measured, cause, slot.path, float(_length(alone[leaf])))
 
@@ -238,7 +239,7 @@ class Search:
         bars = alone.bar + rest.bar + float(whole.error[0])
         return bool(abs(alone.value + rest.value - float(whole.value[0])) <= 2 * bars)
 
-    def _local_cause(self, segment: _Segment, measured: _Measured) -> str:
+    def _local_cause(self, segment: _Segment, measured: _Measured, ratio: float) -> str:
         x = self._trial.truth.point[segment.leaf].reshape(-1)
         here = x[segment.start]
         if here == 0 and np.any(x != 0):
@@ -249,7 +250,8 @@ class Search:
             n = measured.value / measured.claimed
             if abs(n - round(n)) < 1e-3 and round(n) > 1:
                 return "duplicated index"
-        return "dropped term"
+        close = abs(ratio - 1) < _SLIGHT
+        return f"entry off by a factor {ratio:.10g}" if close else "dropped term"
 
     def _finding(
         self,

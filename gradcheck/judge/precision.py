@@ -77,11 +77,19 @@ def compare(trial: Trial, claim: Claim, precise: Claim) -> list[Finding]:
         scatter = np.abs(off - off.mean(axis=0)).max(axis=0)
         typical = np.sqrt(np.mean(np.abs(right) ** 2))
         unit = max(slot.unit, native.unit)
-        allowed = 4 * scatter + _ALLOWED.get(unit, 12.0) * unit * np.maximum(np.abs(right), typical)
+        least = typical if claim.forward else max(typical, _through_outputs(trial, at))
+        size = np.maximum(np.abs(right), least)
+        allowed = 4 * scatter + _ALLOWED.get(unit, 12.0) * unit * size
         bad = np.abs(off.mean(axis=0)) > allowed
         if np.any(bad):
             found.append(_finding(claim, slot.path, right, off[0], bad, slot.dtype, native.order))
     return found
+
+
+def _through_outputs(trial: Trial, leaf: int) -> float:
+    """Size of a derivative that is computed from the output: of a saturated tanh, say, 1 - y**2."""
+    outputs = np.abs(trial.grouped(trial.truth.centre) * trial.weights[0])
+    return float(np.max(outputs, initial=0.0)) / trial.truth.typical[leaf]
 
 
 def _nudged(trial: Trial) -> list[np.ndarray]:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradcheck.judge.blockwise import PIECE
 from gradcheck.judge.frameworks.base import DOUBLE
 from gradcheck.judge.subject import Arrays, Slot, Spent, Subject, cast, flat
 from gradcheck.numeric.ladder import LONGEST, RATIO, ROWS, Ladder, Line, climb
 
-_BLOCK = 1 << 16
 _MOST_OUTPUTS = 1 << 16
-_SAMPLE = 4096  # entries whose median tells the size of a leaf
+_SAMPLE = 1 << 16  # entries whose mean tells the middle of a leaf
+_HUGE = 1 << 20  # entries from which directions are kept in single precision
 
 _ROWS = {DOUBLE: ROWS, 2.0**-23: 7}
 _FEWEST = 4  # half precision
@@ -27,13 +28,6 @@ _FEWEST = 4  # half precision
 def rows_for(unit: float) -> int:
     """How many steps there are between the longest and what numbers of that spacing can resolve."""
     return _ROWS.get(unit, _FEWEST)
-
-
-def typical_size(x: np.ndarray) -> float:
-    """Median magnitude of the nonzero entries; 1 where there are none."""
-    entries = np.abs(x.reshape(-1)[:: max(1, x.size // _SAMPLE)].astype(np.complex128))
-    entries = entries[(entries > 0) & np.isfinite(entries)]
-    return float(np.median(entries)) if entries.size else 1.0
 
 
 FINE_FIRST, FINE_ROWS = 9, 10
@@ -63,7 +57,10 @@ def _on_grid(size: np.ndarray, d: np.ndarray, relative: float) -> np.ndarray:
     """Steps rounded to multiples of a power of two above ``relative`` times the larger of point and step."""
     _, exponent = np.frexp(np.maximum(size, np.abs(d)))
     grain = np.ldexp(relative, exponent)
-    steps: np.ndarray = np.where(np.abs(d) < grain, np.copysign(grain, d), np.rint(d / grain) * grain)
+    steps: np.ndarray = np.rint(d / grain)
+    if not steps.all():
+        steps = np.where(steps == 0, np.copysign(1.0, d), steps)
+    steps *= grain
     return steps
 
 
@@ -84,35 +81,31 @@ def direction(subject: Subject, rng: np.random.Generator, *, by_entry: bool = Fa
     unit = subject.unit
     shortest = LONGEST * float(RATIO) ** (1 - rows_for(unit))
     return [
-        _drawn(x, slot, rng, by_entry, sign, max(unit, slot.unit), shortest)
-        for x, slot in zip(subject.point, subject.inputs, strict=True)
+        _drawn(x, slot, rng, size if not by_entry else -size, sign, max(unit, slot.unit) / shortest)
+        for x, slot, size in zip(subject.point, subject.inputs, subject.typical, strict=True)
     ]
 
 
 def _drawn(
-    x: np.ndarray,
-    slot: Slot,
-    rng: np.random.Generator,
-    by_entry: bool,
-    sign: int,
-    unit: float,
-    shortest: float,
+    x: np.ndarray, slot: Slot, rng: np.random.Generator, size: float, sign: int, relative: float
 ) -> np.ndarray:
-    size = typical_size(x)
-    made = np.empty(x.shape, np.complex128 if slot.is_complex else np.float64)
+    """Steps of a typical size; by entry where that is negative, with its magnitude for zeros."""
+    huge = x.size >= _HUGE and not slot.is_complex
+    made = np.empty(x.shape, np.complex128 if slot.is_complex else np.float32 if huge else np.float64)
     target, source = _coordinates(made), _coordinates(np.ascontiguousarray(x))
-    middle = float(np.mean(source[: _SAMPLE * 16])) if sign == 2 and source.size else 0.0
-    for start in range(0, target.size, _BLOCK):
-        part = np.abs(source[start : start + _BLOCK]).astype(np.float64)
-        d = rng.uniform(0.5, 1.5, part.size)
-        if sign == 0:
-            d *= 1.0 - 2.0 * rng.integers(0, 2, part.size)
-        elif sign == 2:
-            d *= np.where(source[start : start + _BLOCK] > middle, -1.0, 1.0)
-        else:
-            d *= sign
-        d *= np.where(part > 0, part, size) if by_entry else size
-        target[start : start + _BLOCK] = _on_grid(part, d, unit / shortest)
+    middle = float(np.mean(source[:_SAMPLE])) if sign == 2 and source.size else 0.0
+    for start in range(0, target.size, PIECE):
+        here = source[start : start + PIECE]
+        part = np.abs(here).astype(np.float64, copy=False)
+        d = rng.random(part.size)
+        d -= 0.5
+        d += np.copysign(0.5, d)
+        if sign == 2:
+            d = np.abs(d) * np.where(here > middle, -1.0, 1.0)
+        elif sign:
+            d = np.abs(d) * sign
+        d *= size if size > 0 else np.where(part > 0, part, -size)
+        target[start : start + PIECE] = _on_grid(part, d, relative * (8 if huge else 1))
     return made
 
 
@@ -123,11 +116,13 @@ def _coordinates(x: np.ndarray) -> np.ndarray:
 
 
 def tied_direction(subject: Subject, rng: np.random.Generator) -> Arrays:
-    """A random direction that is the same for entries of a leaf that are equal."""
+    """A random direction in which entries of a leaf that are equal, or opposite, stay so."""
     made = []
     for x, d in zip(subject.point, direction(subject, rng), strict=True):
-        _, first, inverse = np.unique(x.reshape(-1), return_index=True, return_inverse=True)
-        made.append(d.reshape(-1)[first][inverse.reshape(-1)].reshape(x.shape))
+        entries = x.reshape(-1)
+        _, first, inverse = np.unique(np.abs(entries), return_index=True, return_inverse=True)
+        alike = np.abs(d.reshape(-1))[first][inverse.reshape(-1)] * rng.choice([-1.0, 1.0])
+        made.append((alike * np.where(entries.real < 0, -1.0, 1.0)).reshape(x.shape).astype(d.dtype))
     return made
 
 
@@ -174,15 +169,16 @@ def line(subject: Subject, along: Sequence[np.ndarray], sketch: Sketch, count: i
     """The function of a step along a direction, of so many outputs; NaN where it raises or leaves its
     domain.
     """
+    plain = all(slot.held == d.dtype.name for slot, d in zip(subject.inputs, along, strict=True))
 
     def phi(step: float) -> np.ndarray:
         moved = []
         for x, d in zip(subject.point, along, strict=True):
-            there = d * step
+            there = np.multiply(d, step, dtype=np.result_type(d, np.float64))
             there += x
             moved.append(there)
         try:
-            return sketch.down(flat(subject.value(cast(moved, subject.inputs))))
+            return sketch.down(flat(subject.value(moved if plain else cast(moved, subject.inputs))))
         except Spent:
             raise
         except Exception:  # outside the domain a function may raise whatever it likes

@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import BadArgument, CannotVerify, UnknownName
+from gradcheck.judge.blockwise import dot
 from gradcheck.judge.frameworks import frameworks, owner
 from gradcheck.judge.frameworks.base import DOUBLE, Framework, name_of, unit_of
 from gradcheck.judge.trees import Named, is_leaf, leaves, rebuild
 from gradcheck.judge.verdict import Finding
 
 Arrays = list[np.ndarray]
+
+_SAMPLE = 4096  # entries whose median tells the size of a leaf
 
 
 class BrokenPromise(Exception):
@@ -68,6 +71,11 @@ class Slot:
     def is_complex(self) -> bool:
         """Whether entries have two real coordinates."""
         return self.dtype.startswith("complex")
+
+    @property
+    def held(self) -> str:
+        """The dtype that NumPy holds it in."""
+        return "float32" if self.dtype == "bfloat16" else self.dtype
 
     @property
     def unit(self) -> float:
@@ -134,6 +142,11 @@ class Subject:
     gradient_slots: tuple[Slot, ...] = ()
 
     @cached_property
+    def typical(self) -> list[float]:
+        """Median magnitude of the nonzero entries of every input; 1 where there are none."""
+        return [_typical_size(x) for x in self.point]
+
+    @cached_property
     def centre(self) -> Arrays:
         """The value at the point, in memory of its own."""
         return [y.copy() for y in self.value(self.copied())]
@@ -150,7 +163,7 @@ class Subject:
         values = [array for _, array in named]
         if not self.outputs:
             self.outputs = tuple(Slot(path, array.shape, name_of(array.dtype)) for path, array in named)
-        elif [v.shape for v in values] != [slot.shape for slot in self.outputs]:
+        elif any(v.shape != slot.shape for v, slot in zip(values, self.outputs, strict=True)):
             raise ValueError("the shape of the output changes with the values of the inputs")
         return values
 
@@ -169,8 +182,16 @@ class Subject:
         return [x.copy() for x in self.point]
 
 
+def _typical_size(x: np.ndarray) -> float:
+    entries = np.abs(x.reshape(-1)[:: max(1, x.size // _SAMPLE)].astype(np.complex128))
+    entries = entries[(entries > 0) & np.isfinite(entries)]
+    return float(np.median(entries)) if entries.size else 1.0
+
+
 def flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """All entries as one float64 vector; complex ones as two coordinates."""
+    if len(arrays) == 1 and arrays[0].dtype == np.float64:
+        return arrays[0].reshape(-1)
     parts = [
         np.ascontiguousarray(a, np.complex128 if a.dtype.kind == "c" else np.float64)
         .view(np.float64)
@@ -198,14 +219,16 @@ def inner(a: Sequence[np.ndarray | None], b: Sequence[np.ndarray]) -> float:
     total = 0.0
     for one, other in zip(a, b, strict=True):
         if one is not None and other.size:
-            total += float(np.vdot(one, other).real)
+            total += dot(one, other)
     return total
 
 
 def cast(arrays: Sequence[np.ndarray], slots: Sequence[Slot]) -> Arrays:
     """Arrays in the dtype of their slots, as far as NumPy has it; shared where nothing changes."""
-    names = ["float32" if slot.dtype == "bfloat16" else slot.dtype for slot in slots]
-    return [a if name_of(a.dtype) == name else a.astype(name) for a, name in zip(arrays, names, strict=True)]
+    return [
+        a if name_of(a.dtype) == slot.held else a.astype(slot.held)
+        for a, slot in zip(arrays, slots, strict=True)
+    ]
 
 
 @dataclass
@@ -223,9 +246,20 @@ class Arguments:
         """Whether no argument is a container."""
         return all(is_leaf(arg) for arg in self.tree)
 
+    @cached_property
+    def _direct(self) -> bool:
+        """Whether every leaf is a NumPy array already, in a dtype of NumPy's."""
+        natives = [self.natives[position] for position in self.positions]
+        held = all(slot.held == slot.dtype for slot in self.slots)
+        return held and all(type(leaf) is np.ndarray for leaf in natives)
+
     def filled(self, xs: Arrays) -> list[Any]:
         """All leaves, the differentiated ones replaced."""
         made = list(self.natives)
+        if self._direct:
+            for position, x in zip(self.positions, xs, strict=True):
+                made[position] = x
+            return made
         for position, x, slot, framework in zip(self.positions, xs, self.slots, self.owners, strict=True):
             made[position] = framework.like(x, self.natives[position], slot.dtype)
         return made

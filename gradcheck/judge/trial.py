@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from gradcheck.errors import GradcheckError
+from gradcheck.judge.blockwise import fingerprint, norm_of_product
 from gradcheck.judge.frameworks.base import DOUBLE, name_of, unit_of
 from gradcheck.judge.probes import FINE_FIRST, FINE_ROWS, FINEST, Probe, Sketch, probe, rounded
 from gradcheck.judge.subject import (
@@ -61,8 +62,8 @@ class Trial:
     notes: list[str] = field(default_factory=list)
     heard: dict[tuple[int, int], Answer] = field(default_factory=dict)
     """Answers to the weights that are already known, by claim and row."""
-    elsewhere: dict[int, Answer | None] = field(default_factory=dict)
-    """Answers at another point, by claim: the first that each was asked."""
+    elsewhere: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Digests of the answers at another point, by claim: the first that each was asked."""
 
     @cached_property
     def fine(self) -> list[Probe]:
@@ -79,6 +80,11 @@ class Trial:
             )
             for p in self.probes
         ]
+
+    @cached_property
+    def reach(self) -> float:
+        """How far the first weighted sum of outputs goes along the probes, over the longest step."""
+        return max(float(p.ladder.columns(self.weights[0][None, :]).range[0]) for p in self.probes)
 
     @property
     def order(self) -> int:
@@ -122,15 +128,16 @@ class Answer:
         """Its inner product with a direction."""
         return inner(self.arrays, direction)
 
+    @property
+    def digest(self) -> tuple[int, ...]:
+        """What tells it from other answers in a few numbers."""
+        arrays = [g for g in self.raw or self.arrays if isinstance(g, np.ndarray)]
+        return tuple(fingerprint(g) for g in arrays)
+
     def size_along(self, direction: Arrays) -> float:
         """Root of the sum of squares of that product's terms."""
-        total = 0.0
-        for g, d in zip(self.arrays, direction, strict=True):
-            for start in range(0, g.size, 1 << 16):
-                part = slice(start, start + (1 << 16))
-                term = g.reshape(-1)[part] * d.reshape(-1)[part]
-                total += float(np.vdot(term, term).real)
-        return float(np.sqrt(total))
+        pairs = zip(self.arrays, direction, strict=True)
+        return float(np.sqrt(sum(norm_of_product(g, d) for g, d in pairs)))
 
 
 def one_line(error: Exception) -> str:

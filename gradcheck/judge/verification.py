@@ -21,6 +21,7 @@ import numpy as np
 
 from gradcheck.errors import BadArgument, CannotVerify, GradcheckError
 from gradcheck.judge import adjoint, contract, precision
+from gradcheck.judge.blockwise import PIECE, largest
 from gradcheck.judge.building import DERIVATIVES, Request, build, check_request
 from gradcheck.judge.comparison import State
 from gradcheck.judge.curvature import curvatures
@@ -29,7 +30,7 @@ from gradcheck.judge.localise import Search, non_finite
 from gradcheck.judge.oracle import AGREES_WITH_CLAIM, confirm
 from gradcheck.judge.probes import Probe, Sketch, direction, probe
 from gradcheck.judge.subject import BrokenPromise, Claim, Meter, Spent, Subject, cast
-from gradcheck.judge.ties import adds_up, changes, nearby
+from gradcheck.judge.ties import adds_up, changes, has_ties, nearby
 from gradcheck.judge.trial import Trial, one_line
 from gradcheck.judge.verdict import Finding, Status, Verdict
 
@@ -38,6 +39,7 @@ Derivative = Callable[..., Any]
 BUDGET = 5000
 _FAINT = 1e-3  # a relative error that every part of a derivative should show
 _FEW = 100
+_TINY = 2.0**-16  # of the largest contribution: entries below cannot be judged beside it
 _SPREAD = 2.0  # decades
 _WEAK = 2.0**-20  # of the largest slope: outputs below are weighed apart
 _CLOSE = 4.0  # bars of the first measurement within which the second may overrule it
@@ -304,7 +306,9 @@ class _Court:
             self._open("disagreement not confirmed", doubt, outcome)
         settled = {id(o.answer) for o in outcomes if _settled(o) and not o.claim.forward}
         for outcome in outcomes:
-            if outcome.reading.state is State.OPEN and id(outcome.answer) in settled:
+            if outcome.reading.state is State.OPEN and (
+                id(outcome.answer) in settled or _apart(trial, outcome)
+            ):
                 continue
             if outcome.reading.state is State.OPEN:
                 self._open(outcome.reading.reason, _opened(outcome), outcome)
@@ -320,7 +324,8 @@ class _Court:
         worst = max(smooth or single or standing, key=lambda o: o.reading.miss / max(o.reading.bar, 1e-300))
         search = Search(trial, worst)
         found = search.findings() if smooth else []
-        sound = bool(found) and (search.consistent or adds_up(trial, worst))
+        plain = search.consistent and not has_ties(trial)
+        sound = bool(found) and (plain or adds_up(trial, worst))
         if not single and not sound:
             low, high = nearby(trial, worst)
             tied = moving_ties(trial, worst)
@@ -375,7 +380,7 @@ class _Court:
         )
 
 
-_UNUSABLE = ("accumulates over calls", "not repeatable", "mutates its input")
+_UNUSABLE = ("accumulates over calls", "not repeatable", "stale buffer", "mutates its input")
 
 
 def _coordinates(subject: Subject) -> int:
@@ -444,10 +449,15 @@ def _faint(trial: Trial, claim: Claim, outcomes: Sequence[Outcome]) -> Iterator[
     if claim.forward or not settled or len(settled) < len(outcomes):
         return
     first = settled[0]
+    pairs = list(zip(first.answer.arrays, first.direction, strict=True))
+    most = max((largest(g * d) for g, d in pairs if g.size <= PIECE), default=0.0)
+    if any(g.size > PIECE for g, _ in pairs) or not most:
+        return
     drowned = []
-    for g, d in zip(first.answer.arrays, first.direction, strict=True):
-        low = _FAINT * np.abs(g * d) < first.reading.bar
-        many = low.all() or np.count_nonzero(low & (g != 0)) * _FEW > low.size
+    for g, d in pairs:
+        share = np.abs(g * d)
+        low = _FAINT * share < first.reading.bar
+        many = low.all() or np.count_nonzero(low & (share > 0) & (share < _TINY * most)) * _FEW > low.size
         drowned.append(low if d.size and (many or d.size <= _FEW) else np.zeros(d.shape, bool))
     if not any(low.any() for low in drowned) or all(low.all() for low in drowned):
         return
@@ -474,6 +484,11 @@ def _floor(outcome: Outcome) -> float:
 def _settled(outcome: Outcome) -> bool:
     """Whether a comparison along every input is clear: then another direction need not be."""
     return _smooth(outcome) and all(np.all(d != 0) for d in outcome.direction)
+
+
+def _apart(trial: Trial, outcome: Outcome) -> bool:
+    """Whether it concerns only outputs so weak that the others' rounding may hide them."""
+    return any(outcome.weights is row for row in trial.weights[2:])
 
 
 def _smooth(outcome: Outcome) -> bool:

@@ -115,21 +115,19 @@ def _extrapolate(
         bars[(table.weights != 0).astype(float) @ ~seen > 0] = np.inf
     best = bars.argmin(axis=0)
     row = np.arange(len(scales))[:, None]
-    for _ in range(3):
+    for attempt in range(4):
         value, finest = values[best, column], table.finest[best]
         surplus, scatter = _second_look(plain, value, finest, row, h, noise, power, seen)
         overlooked = surplus.max(axis=0) > bars[best, column]
-        if not overlooked.any():
+        if attempt == 3 or not overlooked.any():
             break
         # where short steps agree on another slope, only entries made of them may stand
         first = np.where(overlooked, surplus.argmax(axis=0), -1)
         shortened = np.where((table.finest[:, None] - first) >= 1, bars, np.inf)
         usable = overlooked & np.isfinite(shortened.min(axis=0))
-        best = np.where(usable, shortened.argmin(axis=0), best)
         if not usable.any():
             break
-    value, finest = values[best, column], table.finest[best]
-    surplus, scatter = _second_look(plain, value, finest, row, h, noise, power, seen)
+        best = np.where(usable, shortened.argmin(axis=0), best)
     noise = np.maximum(noise, scatter)
     error = spread[best, column] + amplified[best] * noise + np.maximum(surplus.max(axis=0), 0)
     lost = ~np.isfinite(bars[best, column])

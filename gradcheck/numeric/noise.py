@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -28,17 +29,31 @@ def noise_level(values: np.ndarray) -> np.ndarray:
         One level per output; NaN only where a sample is.
     """
     values = np.asarray(values, dtype=np.float64)
-    m = len(values) - 1
-    levels, sign_changes = [], []
-    differences = values
-    for k in range(1, m):
-        differences = np.diff(differences, axis=0)
-        gamma = math.factorial(k) ** 2 / math.factorial(2 * k)
-        levels.append(np.sqrt(gamma * np.mean(differences**2, axis=0)))
-        sign_changes.append(differences.min(axis=0) * differences.max(axis=0) < 0)
+    differences, starts, factors = _difference_table(len(values))
+    table = (differences @ values.reshape(len(values), -1)).reshape(-1, *values.shape[1:])
+    factors = factors.reshape(-1, *[1] * (values.ndim - 1))
+    levels = np.sqrt(factors * np.add.reduceat(table**2, starts))
+    sign_changes = np.minimum.reduceat(table, starts) * np.maximum.reduceat(table, starts) < 0
     result: np.ndarray = levels[-1]
-    for k in reversed(range(m - 3)):
-        window = np.stack(levels[k : k + 3])
+    for k in reversed(range(len(starts) - 2)):
+        window = levels[k : k + 3]
         settled = (window.max(axis=0) <= 4 * window.min(axis=0)) & sign_changes[k]
         result = np.where(settled, levels[k], result)
     return result
+
+
+@lru_cache(maxsize=8)
+def _difference_table(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Differences of all orders as rows of weights, where each order starts, and what its mean square is
+    scaled by.
+    """
+    rows: list[np.ndarray] = []
+    starts: list[int] = []
+    factors: list[float] = []
+    row = np.eye(count)
+    for k in range(1, count - 1):
+        row = np.diff(row, axis=0)
+        starts.append(sum(len(r) for r in rows))
+        rows.append(row)
+        factors.append(math.factorial(k) ** 2 / math.factorial(2 * k) / len(row))
+    return np.concatenate(rows), np.array(starts), np.array(factors)
