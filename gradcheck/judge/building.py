@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,14 @@ from gradcheck.judge.subject import (
     widened,
 )
 from gradcheck.judge.trees import Named, is_leaf, leaves, rebuild, shape_of
+from gradcheck.judge.trial import one_line
 from gradcheck.judge.verdict import Finding
 
 MODES = {"reverse": "vjp", "forward": "jvp", "batched": "batched", "linearized": "linearized"}
 DERIVATIVES = ("vjp", "jvp", "grad", "jac", "hvp")
 CONVENTIONS = ("torch", "jax")
+_INSTEAD = "give vjp=, jvp=, grad= or jac=, or torch or JAX arrays"
+_RULES = {"reverse": {"vjp", "grad", "jac"}, "forward": {"jvp", "jac", "hvp"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,8 +156,9 @@ def _with_parameters(request: Request) -> Request:
         opened = framework.module(request.f)
         if opened:
             f, parameters = opened
+            named = getattr(request.f, "forward", request.f)  # the arguments have their names there
             return Request(
-                f=f,
+                f=wraps(named)(f),
                 args=(parameters, *request.args),
                 kwargs=request.kwargs,
                 derivatives=request.derivatives,
@@ -190,14 +195,29 @@ def _subject(request: Request, meter: Meter, precise: bool) -> Subject:
         constants=constants,
     )
     if not precise and is_low((request.args, dict(request.kwargs))):
-        subject.promote = lambda: _subject(_promoted(request), meter, precise=True)
+        paths = tuple(slot.path for slot in arguments.slots)
+        subject.promote = lambda: _subject(_promoted(request, paths), meter, precise=True)
     _ = subject.centre
     if request.derivatives:
         _attach_given(binding, subject)
     else:
+        _drop_outputs(binding, subject, framework)
         native = Native(binding.natively, arguments, framework, binding.outputs_like, precise)
         _attach_own(native, subject, request.modes or ("reverse",))
     return subject
+
+
+def _drop_outputs(binding: Binding, subject: Subject, framework: Framework) -> None:
+    """Leave out outputs that the framework declares to be without derivative, beside others that have one."""
+    with binding._context():
+        kept = framework.differentiable(binding.natively, binding.arguments.own(subject.copied()))
+    if any(kept) and not all(kept):
+        binding.floating = [one for one, keep in zip(binding.floating, kept, strict=True) if keep]
+        everything = binding.values
+        subject.raw = lambda xs: [one for one, keep in zip(everything(xs), kept, strict=True) if keep]
+        subject.outputs = ()
+        del subject.centre
+        _ = subject.centre
 
 
 def _attach_own(native: Native, subject: Subject, modes: Sequence[str]) -> None:
@@ -206,6 +226,8 @@ def _attach_own(native: Native, subject: Subject, modes: Sequence[str]) -> None:
         if mode not in native.framework.modes:
             known = ", ".join(native.framework.modes)
             raise BadArgument("modes", f"modes that {native.framework.name} has: {known}", mode)
+    if native.framework.name == "NumPy" and any(s.is_complex for s in (*subject.inputs, *subject.outputs)):
+        raise CannotVerify("no derivative is given, and the engine has none for complex numbers", _INSTEAD)
     subject.claims = [_own_claim(mode, native, subject) for mode in modes]
     subject.derive = lambda weights: _gradient(native, subject, weights, modes)
 
@@ -249,13 +271,13 @@ def _derived(subject: Subject, weights: Arrays) -> Subject:
     return subject.derive([w.astype(np.complex128 if w.dtype.kind == "c" else np.float64) for w in weights])
 
 
-def _promoted(request: Request) -> Request:
+def _promoted(request: Request, wrt: tuple[str, ...]) -> Request:
     return Request(
         f=request.f,
         args=widened(request.args),
         kwargs=dict(widened(dict(request.kwargs))),
         derivatives=request.derivatives,
-        wrt=request.wrt,
+        wrt=wrt,
         modes=request.modes,
         convention=request.convention,
     )
@@ -281,6 +303,10 @@ def _only(arguments: Arguments, framework: Framework) -> Arguments:
 def _attach_given(binding: Binding, subject: Subject) -> None:
     """Have the derivatives judged that the user wrote."""
     given, modes = binding.request.derivatives, binding.request.modes
+    known = [mode for mode, rules in _RULES.items() if rules & set(given)]
+    for mode in modes or ():
+        if mode not in known:
+            raise BadArgument("modes", f"modes of the derivatives given: {', '.join(known)}", mode)
     for name in ("vjp", "grad", "jac", "jvp"):
         if name in given:
             subject.claims += _given_claims(name, given[name], binding, subject, modes)
@@ -356,16 +382,22 @@ def _own_claim(mode: str, native: Native, subject: Subject) -> Claim:
     def engine(xs: Arrays, given: Arrays) -> Sequence[Any]:
         try:
             return call(xs, given)
-        except GradcheckError as error:
+        except (GradcheckError, TypeError, AttributeError) as error:  # NumPy raises these of traced arrays
             raise CannotVerify(
-                f"no derivative is given, and the engine cannot follow the function: {error}",
-                "give vjp=, jvp=, grad= or jac=, or torch or JAX arrays",
+                f"no derivative is given, and the engine cannot follow the function ({_refusal(error)})",
+                _INSTEAD,
             ) from error
 
     if framework.name == "NumPy":
         return Claim("vjp" if mode == "reverse" else "jvp", engine, forward=forward, foreign=True)
     late = (lambda xs, given: call(xs, given, late=True)) if mode == "reverse" else None
     return Claim(MODES[mode], call, forward=forward, foreign=True, late=late)
+
+
+def _refusal(error: Exception) -> str:
+    """What kept the engine from following; NumPy says it in terms of its own machinery."""
+    text = one_line(error)
+    return "a NumPy function was called on a traced array" if "__array_ufunc__" in text else text
 
 
 def _beside(x: np.ndarray) -> np.ndarray:
@@ -699,7 +731,7 @@ def check_request(request: Request) -> None:
     if request.modes is not None and not request.modes:
         raise BadArgument("modes", f"at least one of {', '.join(MODES)}", ())
     for mode in request.modes or ():
-        if mode not in MODES:
-            raise UnknownName("mode", mode, MODES)
+        if str(mode) not in MODES:
+            raise UnknownName("mode", str(mode), MODES)
     if request.convention not in CONVENTIONS:
-        raise UnknownName("convention", request.convention, CONVENTIONS)
+        raise UnknownName("convention", str(request.convention), CONVENTIONS)

@@ -84,7 +84,7 @@ def read(ladder: Ladder, claimed: float, rounding: float) -> Reading:
     scale = max(abs(value) if np.isfinite(value) else 0.0, abs(claimed) if np.isfinite(claimed) else 0.0)
     scale = max(scale, float(ladder.range[0]))
     if np.isfinite(value) and np.isfinite(claimed) and abs(claimed - value) <= bar:
-        if bar > COARSE * scale and ladder.range[0] > 0:
+        if bar > COARSE * scale and not ladder.flat[0]:
             return Reading(State.OPEN, claimed, value, value, bar, scale, "error bar as wide as the slope")
         return Reading(State.AGREES, claimed, value, value, bar, scale)
     slopes = ladder.slopes
@@ -106,11 +106,17 @@ def read(ladder: Ladder, claimed: float, rounding: float) -> Reading:
         bar = max(error for _, error in sides)
         inside = bool(np.isfinite(claimed)) and low - bar <= claimed <= high + bar
         what = "edge of the domain" if one_sided else "kink at the point"
+        if slopes.isolated[0] and not inside:
+            return Reading(State.OPEN, claimed, low, high, bar, scale, "isolated value at the point")
         if inside and bar > COARSE * max(scale, abs(low), abs(high)):
             return Reading(
                 State.OPEN, claimed, low, high, bar, scale, f"{what}, error bar as wide as the slope"
             )
         return Reading(State.AGREES if inside else State.DISAGREES, claimed, low, high, bar, scale, what)
+    if claimed == 0 and not ladder.quotients[-2:].any():
+        return Reading(
+            State.OPEN, claimed, value, value, bar, scale, "constant near the point, but not farther away"
+        )
     if bar > COARSE * scale and not (np.isfinite(claimed) and abs(claimed - value) > 3 * bar):
         return Reading(State.OPEN, claimed, value, value, bar, scale, "error bar as wide as the slope")
     return Reading(State.DISAGREES, claimed, value, value, bar, scale)

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from gradcheck.judge.blockwise import differ, largest, pieces, same
-from gradcheck.judge.subject import Arrays, BrokenPromise, Claim, Subject, cast
+from gradcheck.judge.subject import Arrays, BrokenPromise, Claim, Spent, Subject, cast
 from gradcheck.judge.trial import Answer, Trial, ask
 from gradcheck.judge.verdict import Finding
 
@@ -114,33 +114,39 @@ def check_function(trial: Trial) -> list[Finding]:
                     subject, "function", slot.path, "mutates its input", "the function changes it in place"
                 )
             )
-    again = subject.value(_arranged_point(subject))
+    again = subject.value(subject.copied())
     for y, other, slot in zip(once, again, subject.outputs, strict=True):
-        if _differ(y, other, slot.unit):
-            straight = subject.value(subject.copied())[subject.outputs.index(slot)]
-            moved = float(np.nanmax(np.abs(y - straight), initial=0.0) / np.nanmax(np.abs(y), initial=1e-300))
-            if _differ(y, straight, slot.unit) and moved > _RANDOM:
-                raise BrokenPromise(
-                    Finding(
-                        kind="unresolved",
-                        mode="function",
-                        order=subject.order,
-                        path=slot.path,
-                        message=f"two calls of the function differ by {moved:.0%}; fix its seed or state",
-                        cause="stateful RNG",
-                    )
+        if _differ(y, other, slot.unit) and largest(y - other) > _RANDOM * largest(y):
+            moved = largest(y - other) / largest(y)
+            raise BrokenPromise(
+                Finding(
+                    kind="unresolved",
+                    mode="function",
+                    order=subject.order,
+                    path=slot.path,
+                    message=f"two calls of the function differ by {moved:.0%}; fix its seed or state",
+                    cause="stateful RNG",
                 )
-            if not _differ(y, straight, slot.unit):
-                found.append(
-                    _finding(
-                        subject,
-                        "function",
-                        slot.path,
-                        "layout assumption",
-                        "another memory layout, another value",
-                    )
-                )
+            )
+    trial.fixed_layout = not _takes_other_layouts(subject, once)
+    if trial.fixed_layout:
+        text = "inputs in another memory layout give another value"
+        kind = "note" if all(claim.foreign for claim in subject.claims) else "contract"
+        found.append(_finding(subject, "function", "", "layout assumption", text, kind))
     return found
+
+
+def _takes_other_layouts(subject: Subject, once: Arrays) -> bool:
+    """Whether the function gives the same for other strides; a view of memory, say, does not."""
+    try:
+        turned = subject.value(_arranged(subject.point, subject))
+    except Spent:
+        raise
+    except Exception:
+        return False
+    return not any(
+        _differ(y, other, slot.unit) for y, other, slot in zip(once, turned, subject.outputs, strict=True)
+    )
 
 
 _RANDOM = 1e-3
@@ -189,7 +195,7 @@ def _layouts(trial: Trial, claim: Claim, first: Answer) -> list[Finding]:
     """The same values in another layout, after the function was called elsewhere: the same answer."""
     _call_elsewhere(trial)
     given = _given(trial, claim, 0)
-    if _agrees(trial, claim, first, _arranged_point(trial.native), _arranged(given)):
+    if _agrees(trial, claim, first, _turned_point(trial), _arranged(given)):
         return _stretched(trial, claim)
     plain = [ask(claim, trial.native, trial.native.copied(), _copies(given)) for _ in range(3)]
     if any(_answers_differ(trial, claim, first, p) for p in plain):
@@ -336,15 +342,17 @@ def _copies(arrays: Sequence[np.ndarray]) -> Arrays:
     return [a.copy() for a in arrays]
 
 
-def _arranged_point(subject: Subject) -> Arrays:
-    """The point in another layout, but for what a module lays out itself."""
-    turned = zip(subject.inputs, subject.copied(), _arranged(subject.point), strict=True)
-    return [plain if slot.parameter else strided for slot, plain, strided in turned]
+def _arranged(arrays: Sequence[np.ndarray], of: Subject | None = None) -> Arrays:
+    """The same values laid out otherwise in memory, never contiguous; a module keeps its parameters' own
+    layout.
+    """
+    kept = [slot.parameter for slot in of.inputs] if of else [False] * len(arrays)
+    return [a.copy() if keep else _strided(a) for a, keep in zip(arrays, kept, strict=True)]
 
 
-def _arranged(arrays: Sequence[np.ndarray]) -> Arrays:
-    """The same values in memory laid out otherwise: Fortran order, every second element, never contiguous."""
-    return [_strided(a) for a in arrays]
+def _turned_point(trial: Trial) -> Arrays:
+    """The point in another layout, where the function takes that."""
+    return trial.native.copied() if trial.fixed_layout else _arranged(trial.native.point, trial.native)
 
 
 def _strided(a: np.ndarray) -> np.ndarray:

@@ -110,7 +110,8 @@ def _outcome(
     rounding = allowance(answer, one.direction, float(ladder.range[0]))
     # terms of any output may meet in a claim and cancel there
     widest = float(np.max(one.ladder.range, initial=0.0)) * float(np.max(np.abs(weights), initial=0.0))
-    rounding += _FEW_ROUNDINGS * answer.unit * widest
+    largest = float(np.max(np.abs(weights * one.ladder.centre), initial=0.0))
+    rounding += _FEW_ROUNDINGS * answer.unit * max(widest, largest)
     reading = read(ladder, answer.along(one.direction), rounding)
     return Outcome(claim, weights, one.direction, ladder, reading, answer, one.ladder.noise, entry)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradcheck.judge.blockwise import largest
 from gradcheck.judge.frameworks.base import DOUBLE
 from gradcheck.judge.subject import BrokenPromise, Claim, Subject
 from gradcheck.judge.trial import Trial, ask
@@ -13,6 +14,7 @@ _ALLOWED = {2.0**-23: 256.0, 2.0**-10: 24.0, 2.0**-7: 12.0}
 """Roundings of the typical entry that a low-precision derivative may be off, by spacing."""
 
 _FAR = 0.25
+_FORWARD = 16.0  # times the relative error of the value itself
 _NEIGHBOURS = 3
 
 
@@ -69,6 +71,7 @@ def compare(trial: Trial, claim: Claim, precise: Claim) -> list[Finding]:
         differences.append([(a - b, b) for a, b in zip(answer.arrays, reference.arrays, strict=True)])
     found = []
     slots = native.outputs if claim.forward else native.inputs
+    forward = _forward_error(trial)
     for at, slot in enumerate(slots):
         off = np.stack([pairs[at][0] for pairs in differences])
         right = differences[0][at][1]
@@ -79,11 +82,17 @@ def compare(trial: Trial, claim: Claim, precise: Claim) -> list[Finding]:
         unit = max(slot.unit, native.unit)
         least = typical if claim.forward else max(typical, _through_outputs(trial, at))
         size = np.maximum(np.abs(right), least)
-        allowed = 4 * scatter + _ALLOWED.get(unit, 12.0) * unit * size
+        allowed = 4 * scatter + (_ALLOWED.get(unit, 12.0) * unit + _FORWARD * forward) * size
         bad = np.abs(off.mean(axis=0)) > allowed
         if np.any(bad):
             found.append(_finding(claim, slot.path, right, off[0], bad, slot.dtype, native.order))
     return found
+
+
+def _forward_error(trial: Trial) -> float:
+    """Largest relative distance of the function's own value from its float64 value."""
+    pairs = zip(trial.native.centre, trial.truth.centre, strict=True)
+    return max((largest(low - wide) / (largest(wide) or 1.0) for low, wide in pairs), default=0.0)
 
 
 def _through_outputs(trial: Trial, leaf: int) -> float:

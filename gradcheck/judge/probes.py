@@ -64,6 +64,44 @@ def _on_grid(size: np.ndarray, d: np.ndarray, relative: float) -> np.ndarray:
     return steps
 
 
+def symmetric_inputs(subject: Subject) -> list[int]:
+    """Inputs that are symmetric or Hermitian matrices of which the function reads one triangle only.
+
+    Such a function stands for one on symmetric matrices, and only steps among these say something about it.
+    """
+    found = []
+    centre = flat(subject.centre)
+    for leaf, x in enumerate(subject.point):
+        if x.ndim < 2 or x.shape[-1] != x.shape[-2] or x.shape[-1] < 2 or x.size > _SAMPLE:
+            continue
+        if not np.array_equal(x, np.conj(np.swapaxes(x, -1, -2))):
+            continue
+        for triangle in (np.triu, np.tril):
+            step = triangle(
+                np.full(x.shape, LONGEST * subject.typical[leaf]), 1 if triangle is np.triu else -1
+            )
+            moved = subject.copied()
+            moved[leaf] += step.astype(x.dtype)
+            try:
+                unmoved = np.array_equal(flat(subject.value(moved)), centre)
+            except Spent:
+                raise
+            except Exception:  # outside the domain a function may raise whatever it likes
+                unmoved = False
+            if unmoved:
+                found.append(leaf)
+                break
+    return found
+
+
+def symmetrised(along: Arrays, leaves: Sequence[int]) -> Arrays:
+    """A direction made symmetric in some inputs."""
+    for leaf in leaves:
+        d = along[leaf]
+        along[leaf] = np.tril(d) + np.conj(np.swapaxes(np.tril(d, -1), -1, -2))
+    return along
+
+
 def direction(subject: Subject, rng: np.random.Generator, *, by_entry: bool = False, sign: int = 0) -> Arrays:
     """A random direction of all inputs.
 

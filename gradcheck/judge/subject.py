@@ -24,6 +24,7 @@ from gradcheck.judge.verdict import Finding
 Arrays = list[np.ndarray]
 
 _SAMPLE = 4096  # entries whose median tells the size of a leaf
+_LISTED = 12  # arguments named in a message
 
 
 class BrokenPromise(Exception):
@@ -298,17 +299,18 @@ def read_arguments(names: Sequence[str], args: tuple[Any, ...], wrt: Sequence[st
     """
     known = frameworks()
     named = [pair for name, arg in zip(names, args, strict=True) for pair in leaves(arg, name)]
-    wanted = (
-        None if wrt is None else [names[w] if isinstance(w, int) and w < len(names) else str(w) for w in wrt]
-    )
+    wanted = None if wrt is None else _wanted(names, args, wrt)
     for want in wanted or ():
         if not any(_under(path, want) for path, _ in named):
-            raise UnknownName("argument", want, [path for path, _ in named])
+            raise UnknownName("argument", want, _few([path for path, _ in named], names))
     own = len(args[0]) if args and isinstance(args[0], Named) else 0
+    marked = wanted is None and not own and any(_is_marked(leaf, known) for _, leaf in named)
     positions, slots, owners = [], [], []
     for position, (path, leaf) in enumerate(named):
         framework = owner(leaf, known)
         if wanted is not None and not any(_under(path, want) for want in wanted):
+            continue
+        if marked and not _is_marked(leaf, known):
             continue
         dtype = framework.dtype(leaf) if framework else type(leaf).__name__
         if framework and dtype.startswith(("float", "bfloat", "complex")):
@@ -321,12 +323,34 @@ def read_arguments(names: Sequence[str], args: tuple[Any, ...], wrt: Sequence[st
         seen = ", ".join(
             f"{path} ({framework.dtype(leaf) if (framework := owner(leaf, known)) else type(leaf).__name__})"
             for path, leaf in named
+            if wanted is None or any(_under(path, want) for want in wanted)
         )
         raise CannotVerify(
             f"no argument is differentiable: {seen or 'there is none'}",
             "give at least one floating-point argument (write 3.0 rather than 3)",
         )
     return Arguments(args, [leaf for _, leaf in named], positions, tuple(slots), owners)
+
+
+def _wanted(names: Sequence[str], args: tuple[Any, ...], wrt: Sequence[str | int]) -> list[str]:
+    """Paths, and positions as the names they stand for; a module's parameters have no position."""
+    if not wrt:
+        raise BadArgument("wrt", "at least one path or position", wrt)
+    placed = names[1:] if args and isinstance(args[0], Named) else names
+    count = len(placed)
+    return [placed[w] if isinstance(w, int) and -count <= w < count else str(w) for w in wrt]
+
+
+def _few(paths: Sequence[str], names: Sequence[str]) -> Sequence[str]:
+    """As much of the arguments as a message can list: their paths, their names, or the first of these."""
+    named = [name for name in names if name]
+    return next((few for few in (paths, named) if len(few) <= _LISTED), named[:_LISTED])
+
+
+def _is_marked(leaf: Any, known: Sequence[Framework]) -> bool:
+    """Whether a leaf says of itself that it is to be differentiated by; then the others are constants."""
+    framework = owner(leaf, known)
+    return framework is not None and framework.wanted(leaf)
 
 
 def _under(path: str, want: str) -> bool:

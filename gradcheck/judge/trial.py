@@ -27,7 +27,7 @@ from gradcheck.judge.subject import (
 )
 from gradcheck.judge.verdict import Finding
 
-ROUNDINGS = 256
+ROUNDINGS = 2**15
 """Roundings that each entry of a derivative is allowed, whatever the function."""
 
 
@@ -60,6 +60,10 @@ class Trial:
     weights: list[np.ndarray] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    symmetric: list[int] = field(default_factory=list)
+    """Inputs that move among symmetric matrices only."""
+    fixed_layout: bool = False
+    """Whether the function gives something else, or fails, for inputs in another memory layout."""
     heard: dict[tuple[int, int], Answer] = field(default_factory=dict)
     """Answers to the weights that are already known, by claim and row."""
     elsewhere: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -83,8 +87,10 @@ class Trial:
 
     @cached_property
     def reach(self) -> float:
-        """How far the first weighted sum of outputs goes along the probes, over the longest step."""
-        return max(float(p.ladder.columns(self.weights[0][None, :]).range[0]) for p in self.probes)
+        """How far the first weighted sum of outputs goes along the probes, or could if an output doubled."""
+        ways = [float(p.ladder.columns(self.weights[0][None, :]).range[0]) for p in self.probes]
+        outputs = np.abs(self.weights[0] * self.probes[0].ladder.centre)
+        return max(*ways, float(np.max(outputs, initial=0.0)))
 
     @property
     def order(self) -> int:
@@ -173,7 +179,7 @@ def ask(claim: Claim, subject: Subject, xs: Arrays, given: Arrays) -> Answer:
     slots = subject.answers if claim.forward else subject.inputs
     arrays = [checked(array, slot, claim, subject) for array, slot in zip(raw, slots, strict=True)]
     units = [unit_of(name_of(np.asarray(array).dtype)) for array in raw if array is not None]
-    unit = max([*units, *(slot.unit for slot in slots)], default=subject.unit)
+    unit = max([*units, subject.unit])
     return Answer(arrays, unit, raw)
 
 

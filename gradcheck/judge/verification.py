@@ -13,7 +13,7 @@ apart.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from gradcheck.judge.curvature import curvatures
 from gradcheck.judge.examination import Outcome, examine, moving_ties
 from gradcheck.judge.localise import Search, non_finite
 from gradcheck.judge.oracle import AGREES_WITH_CLAIM, confirm
-from gradcheck.judge.probes import Probe, Sketch, direction, probe
+from gradcheck.judge.probes import Probe, Sketch, direction, probe, symmetric_inputs, symmetrised
 from gradcheck.judge.subject import BrokenPromise, Claim, Meter, Spent, Subject, cast
 from gradcheck.judge.ties import adds_up, changes, has_ties, nearby
 from gradcheck.judge.trial import Trial, one_line
@@ -124,13 +124,15 @@ def verify(
     True
     """
     given = {"vjp": vjp, "jvp": jvp, "grad": grad, "jac": jac, "hvp": hvp}
+    if not isinstance(kwargs, (Mapping, type(None))):
+        raise BadArgument("kwargs", "a dict of keyword arguments", kwargs)
     request = Request(
         f=f,
         args=tuple(args) if isinstance(args, (tuple, list)) else (args,),
         kwargs=dict(kwargs or {}),
         derivatives={name: rule for name in DERIVATIVES if (rule := given[name]) is not None},
-        wrt=_several(wrt),
-        modes=_several(modes),  # type: ignore[arg-type]
+        wrt=_several("wrt", "a path or position, or a list of them", wrt),
+        modes=_several("modes", "a mode, or a list of them", modes),  # type: ignore[arg-type]
         convention=convention,
     )
     check_request(request)
@@ -162,22 +164,34 @@ def assert_gradients(f: Callable[..., Any], args: Any, **options: Any) -> Verdic
     return verdict
 
 
-def _several(names: str | int | Sequence[str | int] | None) -> tuple[str | int, ...] | None:
-    return None if names is None else ((names,) if isinstance(names, (str, int)) else tuple(names))
+def _several(
+    name: str, expected: str, given: str | int | Sequence[str | int] | None
+) -> tuple[str | int, ...] | None:
+    if given is None or isinstance(given, (str, int)):
+        return None if given is None else (given,)
+    if not isinstance(given, Iterable):
+        raise BadArgument(name, expected, given)
+    return tuple(given)
 
 
 def _check_numbers(order: int, seed: int | None, budget: int | None, request: Request) -> None:
-    if not isinstance(order, int) or isinstance(order, bool) or order < 1:
+    if not _is_integer(order, 1):
         raise BadArgument("order", "1, 2 or more", order)
-    if seed is not None and (not isinstance(seed, int) or seed < 0):
+    if seed is not None and not _is_integer(seed, 0):
         raise BadArgument("seed", "an integer from 0", seed)
-    if budget is not None and (not isinstance(budget, int) or budget < 1):
-        raise BadArgument("budget", "a number of evaluations from 1; about 60 are needed", budget)
-    if order > 1 and set(request.derivatives) - {"hvp"}:
+    if budget is not None and not _is_integer(budget, 1):
+        raise BadArgument("budget", "a number of evaluations from 1 (about 70 are needed)", budget)
+    if order > 1 and request.derivatives:
+        second = "leave order= out" if "hvp" in request.derivatives else "give hvp="
+        given = ", ".join(f"{name}=" for name in request.derivatives)
         raise CannotVerify(
-            f"order={order} asks for the derivative of {', '.join(request.derivatives)}, which is given",
-            "give hvp= to have second derivatives judged, or let a framework differentiate",
+            f"order={order} is for a framework's own derivative, not beside {given}",
+            f"{second} to have second derivatives judged, or let a framework differentiate",
         )
+
+
+def _is_integer(number: object, least: int) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= least
 
 
 def _settings(**options: Any) -> str:
@@ -323,7 +337,10 @@ class _Court:
         single = [o for o in standing if o.entry is not None]
         worst = max(smooth or single or standing, key=lambda o: o.reading.miss / max(o.reading.bar, 1e-300))
         search = Search(trial, worst)
-        found = search.findings() if smooth else []
+        found = search.findings() if smooth and not trial.symmetric else []
+        if smooth and trial.symmetric:
+            self._findings.append(_along(trial, worst))
+            return
         plain = search.consistent and not has_ties(trial)
         sound = bool(found) and (plain or adds_up(trial, worst))
         if not single and not sound:
@@ -404,8 +421,13 @@ def _check_finite(subject: Subject) -> None:
 def _take_samples(trial: Trial) -> None:
     """Two directions, and cotangents that give every output the same weight."""
     truth = trial.truth
+    trial.symmetric = symmetric_inputs(truth)
+    if trial.symmetric:
+        paths = ", ".join(truth.inputs[leaf].path for leaf in trial.symmetric)
+        trial.notes.append(f"one triangle of {paths} is read: judged among symmetric matrices")
     for by_entry in (False, True):
-        one = probe(truth, direction(truth, trial.rng, by_entry=by_entry), trial.sketch)
+        along = symmetrised(direction(truth, trial.rng, by_entry=by_entry), trial.symmetric)
+        one = probe(truth, along, trial.sketch)
         for sign in (1, -1, 2):
             if not _outside(one):
                 break

@@ -30,6 +30,7 @@ SHORTEST = LONGEST * float(RATIO) ** (1 - ROWS)
 _COLUMNS = 5
 _BLOCK = 4096
 _SPACING = 1.5  # shortest steps between the samples that noise is read off: close, and no step of the ladder
+_FLAT = 64  # ulps
 _STAIRS = 5  # smallest changes that must be multiples of the least
 _ULPS = (
     2  # of the largest sample, that one sample may be off at least: elementary functions are allowed as much
@@ -170,6 +171,8 @@ class Slopes(NamedTuple):
     """Infinite, with no error, where the slope grows without bound on that side; NaN outside the domain."""
     kink: np.ndarray
     """The two sides differ, by a kink or by a jump."""
+    isolated: np.ndarray
+    """The two sides join, and the value at 0 lies apart, as where equality is tested."""
 
     @property
     def infinite(self) -> np.ndarray:
@@ -194,6 +197,8 @@ class Ladder:
         Error of one sample, by column; never taken for less than some ulps of the largest.
     unit
         Relative spacing of the numbers the functions compute with.
+    magnitude
+        Size of the values, also where ``centre`` is only what they differ by.
     """
 
     steps: np.ndarray
@@ -202,6 +207,7 @@ class Ladder:
     behind: np.ndarray
     noise: np.ndarray
     unit: float
+    magnitude: np.ndarray
 
     def columns(self, weights: np.ndarray) -> Ladder:
         """The ladder of linear combinations, less their values at 0: ``weights`` holds one row per
@@ -210,7 +216,8 @@ class Ladder:
         # sums of differences: in a sum of values the differences would drown
         error = np.sqrt(weights**2 @ self.floor**2)  # errors of different outputs seldom conspire
         ahead, behind = (self.ahead - self.centre) @ weights.T, (self.behind - self.centre) @ weights.T
-        return Ladder(self.steps, np.zeros(len(weights)), ahead, behind, error, self.unit)
+        magnitude = np.abs(weights) @ self.magnitude
+        return Ladder(self.steps, np.zeros(len(weights)), ahead, behind, error, self.unit, magnitude)
 
     def at(self, chosen: np.ndarray) -> Ladder:
         """The ladder of some columns."""
@@ -221,6 +228,7 @@ class Ladder:
             self.behind[:, chosen],
             self.noise[chosen],
             self.unit,
+            self.magnitude[chosen],
         )
 
     @property
@@ -251,6 +259,12 @@ class Ladder:
             magnitude = np.abs(side)
             largest = np.fmax(largest, np.where(np.isfinite(magnitude), magnitude, 0).max(axis=0))
         return largest
+
+    @cached_property
+    def flat(self) -> np.ndarray:
+        """Where the samples differ by no more than rounding of the values does."""
+        within: np.ndarray = self.range * self.steps[0] <= _FLAT * self.unit * self.magnitude
+        return within
 
     @cached_property
     def range(self) -> np.ndarray:
@@ -308,8 +322,10 @@ class Ladder:
         h = self.steps[:, None]
         gap = (self.ahead - 2 * self.centre + self.behind) / h
         kink = _stays(gap, self.steps, 4 * self.floor)
-        kink |= _grows(self.quotients, self.steps, 2 * self.floor) | _grows(gap, self.steps, 4 * self.floor)
-        return Slopes(self.central, self.right, self.left, kink)
+        apart = _grows(self.quotients, self.steps, 2 * self.floor)
+        jump = _grows(gap, self.steps, 4 * self.floor)
+        isolated = jump & ~apart & ~np.isinf(self.right.value) & ~np.isinf(self.left.value)
+        return Slopes(self.central, self.right, self.left, kink | apart | jump, isolated)
 
 
 def _last_clear(values: np.ndarray, steps: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -392,7 +408,7 @@ def climb(
     ahead = np.stack([line(h) for h in steps])
     behind = np.stack([line(-h) for h in steps])
     noise = np.maximum(noise, _quantum(np.concatenate([ahead, behind]) - centre))
-    return Ladder(steps, centre, ahead, behind, noise, unit)
+    return Ladder(steps, centre, ahead, behind, noise, unit, np.abs(centre))
 
 
 def _quantum(changes: np.ndarray) -> np.ndarray:
@@ -405,9 +421,9 @@ def _quantum(changes: np.ndarray) -> np.ndarray:
         return np.zeros(changes.shape[1])
     size = np.sort(np.where(still | ~np.isfinite(size), np.inf, size), axis=0)[:_STAIRS]
     with np.errstate(invalid="ignore"):
-        stairs = size / size[0]
+        stairs = np.where(np.isfinite(size), size, size[0]) / size[0]
         whole = (np.abs(stairs - np.rint(stairs)) <= 2.0**-16 * stairs) & (stairs < 2.0**20)
-        few = still.any(axis=0) & whole.all(axis=0) & (stairs[-1] > 1)
+        few = still.any(axis=0) & whole.all(axis=0) & (stairs.max(axis=0) > 1)
     return np.where(few, size[0], 0.0)
 
 

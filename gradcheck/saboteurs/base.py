@@ -23,7 +23,7 @@ SEED = 20_240_229
 MOST_PIECES = 64  # a fault that asks the derivative piece by piece asks at most so often
 
 # How causes begin: of single wrong entries whatever is behind them, and where the cotangent decides.
-IN_PLACES = ("dropped term", "wrong only at zeros/ties/kinks")
+IN_PLACES = ("dropped term", "entry off by a factor", "wrong only at zeros/ties/kinks")
 NOT_LINEAR = "not linear in the"
 
 Derivative = Callable[..., Any]

@@ -92,6 +92,14 @@ class Framework(ABC):
         """The pulled-back cotangents as a function of the same inputs, differentiable once more."""
         raise NotImplementedError
 
+    def wanted(self, leaf: Any) -> bool:
+        """Whether a leaf is marked as one to differentiate by."""
+        return False
+
+    def differentiable(self, f: Function, xs: Sequence[Any]) -> list[bool]:
+        """Which outputs the framework differentiates at all; some are declared to be without derivative."""
+        return []
+
     def module(self, f: Any) -> tuple[Callable[..., Any], dict[str, Any]] | None:
         """For a function with parameters of its own: the function of (parameters, ...), and the
         parameters.

@@ -30,7 +30,7 @@ class Torch(Framework):
             plain = plain.to_dense()
         if plain.dtype == torch.bfloat16:
             plain = plain.float()
-        array: np.ndarray = plain.numpy()
+        array: np.ndarray = plain.numpy(force=True)
         return array
 
     def like(self, array: np.ndarray, leaf: Any, dtype: str) -> Any:
@@ -107,6 +107,13 @@ class Torch(Framework):
                 )
 
         return pulled
+
+    def wanted(self, leaf: Any) -> bool:
+        return bool(leaf.requires_grad)
+
+    def differentiable(self, f: Function, xs: Sequence[Any]) -> list[bool]:
+        with torch.enable_grad():
+            return [bool(y.requires_grad) for y in f(*(x.detach().requires_grad_() for x in xs))]
 
     def module(self, f: Any) -> tuple[Callable[..., Any], dict[str, Any]] | None:
         if not isinstance(f, torch.nn.Module):
