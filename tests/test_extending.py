@@ -89,6 +89,32 @@ def test_the_readme_suite_runs_as_shown(tmp_path, monkeypatch):
         exec(compile(block, "README.md", "exec"), {})
 
 
+@pytest.mark.parametrize("call", ["verify(softmax", "assert_gradients(layer"])
+def test_the_readme_verdicts_are_passes(call, capsys):
+    (block,) = [b for b in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if call in b]
+    exec(compile(block, "README.md", "exec"), {})
+    assert "FAIL" not in capsys.readouterr().out
+
+
+def test_the_readme_tests_pass(tmp_path):
+    (block,) = [b for b in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "from my_rules" in b]
+    (tmp_path / "test_my_rules.py").write_text(block, encoding="utf-8")
+    (tmp_path / "my_rules.py").write_text(
+        "import numpy as np\n\n\n"
+        "def softplus(x):\n    return np.logaddexp(x, 0.0)\n\n\n"
+        "def softplus_vjp(x, cotangent):\n    return cotangent / (1 + np.exp(-x))\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "3 passed" in done.stdout, done.stdout
+
+
 def test_the_readme_counts_the_catalogue_right():
     from gradcheck.catalogue import installed_suites
 

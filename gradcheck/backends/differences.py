@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.backends.base import Answer, Backend, Blocks, Differentiator
-from gradcheck.numeric.differences import Estimate, derivative, sample_noise
+from gradcheck.numeric.differences import derivative, sample_noise
+from gradcheck.numeric.ladder import Estimate
 from gradcheck.problems import Bound
 
 

@@ -150,7 +150,7 @@ def _takes_other_layouts(subject: Subject, once: Arrays) -> bool:
 
 
 _RANDOM = 1e-3
-_HUGE = 1 << 20
+_HUGE = 1 << 18
 _TINIEST = {2.0**-10: 2.0**-16}
 """What numbers of few exponents lose where they underflow, by spacing."""
 

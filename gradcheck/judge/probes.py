@@ -19,7 +19,7 @@ from gradcheck.numeric.ladder import LONGEST, RATIO, ROWS, Ladder, Line, climb
 
 _MOST_OUTPUTS = 1 << 16
 _SAMPLE = 1 << 16  # entries whose mean tells the middle of a leaf
-_HUGE = 1 << 20  # entries from which directions are kept in single precision
+_HUGE = 1 << 18  # entries from which directions are kept in single precision
 
 _ROWS = {DOUBLE: ROWS, 2.0**-23: 7}
 _FEWEST = 4  # half precision
