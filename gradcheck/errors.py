@@ -133,6 +133,10 @@ class TruthUnavailable(GradcheckError):
     """No certified truth could be computed for a problem at a point."""
 
 
+class FloatsOnly(TruthUnavailable):
+    """A function that runs on NumPy's floats and on no better numbers."""
+
+
 class AmbiguousTruth(GradcheckError, TypeError):
     """A verdict was asked for a truth value."""
 

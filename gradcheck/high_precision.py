@@ -14,7 +14,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from gradcheck.errors import TruthUnavailable
+from gradcheck.errors import FloatsOnly, TruthUnavailable
 from gradcheck.namespaces import Extended
 from gradcheck.operators import Layout
 from gradcheck.problems import Instance
@@ -62,7 +62,7 @@ def answer(
         except TruthUnavailable:
             raise
         except Exception as error:  # the function is anybody's code
-            raise TruthUnavailable(
+            raise FloatsOnly(
                 f"{instance.problem.name}: the function runs neither on balls nor in high precision ({error})"
             ) from error
         return Answer(kind=kind, values=values, bounds=bounds, digits=40.0 if kind == "closed form" else 50.0)
@@ -99,7 +99,10 @@ class _Question:
         return _flat(rows)
 
     def value(self, inputs: dict[str, Any]) -> Vector:
-        return list(np.ravel(self.instance.problem.fn(_xp, *inputs.values())))
+        values = np.ravel(self.instance.problem.fn(_xp, *inputs.values()))
+        if values.dtype != object:
+            raise FloatsOnly(f"{self.instance.problem.name}: the function computes in floats throughout")
+        return list(values)
 
     def jacobian(self, inputs: dict[str, Any]) -> Vector:
         """The closed form, flat by rows over all ``wrt`` inputs."""

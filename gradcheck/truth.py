@@ -26,7 +26,10 @@ from flint import arb
 
 from gradcheck import high_precision
 from gradcheck.balls import FUNCTIONS, Balls, Undecided, curve, evaluation
-from gradcheck.namespaces import Extended
+from gradcheck.errors import FloatsOnly, TruthUnavailable
+from gradcheck.namespaces import Extended, numpy_xp
+from gradcheck.numeric.differences import derivative, sample_noise
+from gradcheck.numeric.ladder import Estimate
 from gradcheck.problems import Instance
 
 MANTISSA = {"float64": 53, "float32": 24}
@@ -37,6 +40,8 @@ _NEAR = (8, 16, 32, 64, 128)  # one-sided limits are read off at 10^-8 ... 10^-1
 # A tangent of 1 meets no rounding where values are small integers, but a backend that carries a cotangent
 # of many digits does: rounding bounds are taken with a seed that fills the mantissa.
 _SEED = 4 / 3
+
+_MEASURED = ("gradient", "jacobian", "jvp", "vjp")
 
 _xp = Extended(np, FUNCTIONS)
 
@@ -88,7 +93,8 @@ class Entry:
 class Truth:
     """The truth of an answer, entry by entry in the flat form of :mod:`gradcheck.operators`.
 
-    ``kind`` is ``ball``, ``closed form`` or ``differences``; ``digits`` how many are certified at least.
+    ``kind`` is ``ball``, ``closed form``, ``differences`` of many digits, or ``measured`` in float64 by the
+    ladder of steps that :func:`gradcheck.verify` uses; ``digits`` how many are certified at least.
     """
 
     kind: str
@@ -144,7 +150,7 @@ class Certifier:
         Raises
         ------
         TruthUnavailable
-            When neither balls nor the closed form nor differences give one.
+            When neither balls nor the closed form nor differences nor samples give one.
         """
         tangent = np.concatenate([np.ravel(v) for v in seeds["tangent"]])
         cotangent = np.ravel(seeds["cotangent"][0])
@@ -157,6 +163,48 @@ class Certifier:
         return Truth(kind="ball", entries=_zeros_beside(entries), digits=_certified_digits(entries))
 
     def _fallback(self, operator: str, tangent: np.ndarray, cotangent: np.ndarray) -> Truth:
+        try:
+            return self._high_precision(operator, tangent, cotangent)
+        except FloatsOnly:
+            if operator not in _MEASURED:
+                raise
+        return self._measure(operator, tangent, cotangent)
+
+    def _measure(self, operator: str, tangent: np.ndarray, cotangent: np.ndarray) -> Truth:
+        """Slopes of the function as it runs on NumPy in float64, and how far each may be off."""
+        names, arrays = self.instance.problem.wrt, self._arrays
+        point = np.concatenate([np.ravel(arrays[name]) for name in names]).astype(np.float64)
+        cuts = list(accumulate(arrays[name].size for name in names))[:-1]
+        wide = {name: a.astype(np.float64) if a.dtype.kind == "f" else a for name, a in arrays.items()}
+        function = self.instance.bind(numpy_xp, wide)
+        size = float(np.max(np.abs(point), initial=1.0))
+
+        def slopes(direction: np.ndarray) -> Estimate:
+            def phi(step: float) -> np.ndarray:
+                parts = np.split(point + step * direction, cuts)
+                shaped = [part.reshape(arrays[name].shape) for name, part in zip(names, parts, strict=True)]
+                return np.ravel(function(*shaped))
+
+            return derivative(phi, scale=size, noise=sample_noise(phi, scale=size))
+
+        directions = [tangent] if operator == "jvp" else list(np.eye(point.size))
+        columns = [slopes(one) for one in directions]
+        values = np.stack([c.value for c in columns], axis=-1)
+        errors = np.stack([c.error for c in columns], axis=-1)
+        if operator == "vjp":
+            values, errors = cotangent @ values, np.abs(cotangent) @ errors
+        if not np.all(np.isfinite(values)):
+            raise TruthUnavailable("no finite slope can be measured either")
+        unit = float(np.finfo(self.dtype).eps)
+        with evaluation(_LADDER[0], 1):
+            entries = [
+                Entry(low=(ball := arb(value)), high=ball, bound=error + unit * abs(value))
+                for value, error in zip(np.ravel(values).tolist(), np.ravel(errors).tolist(), strict=True)
+            ]
+        relative = np.max(errors) / (np.max(np.abs(values)) or 1.0)
+        return Truth(kind="measured", entries=entries, digits=float(-np.log10(max(relative, 1e-16))))
+
+    def _high_precision(self, operator: str, tangent: np.ndarray, cotangent: np.ndarray) -> Truth:
         made = high_precision.answer(self.instance, self.dtype, operator, tangent, cotangent, self.layout)
         with evaluation(_LADDER[1], 1):
             balls = [arb(str(value)) for value in made.values]

@@ -532,11 +532,11 @@ def test_fallback_answers_every_operator(jac):
     np.testing.assert_allclose(H, H.T, rtol=1e-14, atol=1e-30)
 
 
-def test_function_that_runs_nowhere_is_said_to():
+def test_function_that_runs_on_floats_only_is_said_to():
     declared = of(lambda xp, x: xp.fft.ifft(xp.fft.fft(x)).real, x=[1.0])
     message = "example: the function runs neither on balls nor in high precision ("
     with pytest.raises(TruthUnavailable, match=f"^{re.escape(message)}"):
-        truth(declared)
+        truth(declared, "value")
 
 
 # Precision.
@@ -625,3 +625,20 @@ def test_a_boolean_mask_selects_balls():
     found = truth(problem(x=[1.0, 2.0, 3.0], name="example")(lambda xp, x: xp.sum(x[x > 1.5] ** 2)))
     assert "ball" == found.kind
     assert ["0", "4", "6"] == [entry.text() for entry in found.entries]
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+def test_a_function_that_computes_in_floats_is_judged_by_measured_slopes(factor):
+    @problem(a=[[2.0, 1.0], [0.3, 1.5]], vjp=lambda xp, a, cotangent: factor * cotangent * np.linalg.inv(a).T)
+    def log_volume(xp, a):
+        """ln |det A| by a library"""
+        return np.linalg.slogdet(np.asarray(a, dtype=float))[1]
+
+    (instance,) = log_volume.instances()
+    truth = Certifier(instance, "float64").truth("gradient", instance.seeds)
+    right = np.ravel(np.linalg.inv(instance.arrays["a"]).T)
+    assert truth.kind == "measured"
+    assert truth.digits > 9
+    for entry, value in zip(truth.entries, factor * right, strict=True):
+        within = abs(float(entry.low.mid()) - value) <= 4 * entry.bound
+        assert within == (factor == 1.0)
