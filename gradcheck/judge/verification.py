@@ -22,13 +22,14 @@ import numpy as np
 from gradcheck.errors import BadArgument, CannotVerify, GradcheckError
 from gradcheck.judge import adjoint, contract, precision
 from gradcheck.judge.blockwise import PIECE, largest
-from gradcheck.judge.building import DERIVATIVES, Request, build, check_request
+from gradcheck.judge.building import build
 from gradcheck.judge.comparison import State
 from gradcheck.judge.curvature import curvatures
 from gradcheck.judge.examination import Outcome, examine, moving_ties
 from gradcheck.judge.localise import Search, non_finite
 from gradcheck.judge.oracle import AGREES_WITH_CLAIM, confirm
 from gradcheck.judge.probes import Probe, Sketch, direction, probe, symmetric_inputs, symmetrised
+from gradcheck.judge.request import DERIVATIVES, Request, check_request
 from gradcheck.judge.subject import BrokenPromise, Claim, Meter, Spent, Subject, cast
 from gradcheck.judge.ties import adds_up, changes, has_ties, nearby
 from gradcheck.judge.trial import Trial, one_line
