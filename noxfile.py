@@ -41,7 +41,7 @@ def verify(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest."""
-    install(session, "torch", "reports", "dev")
+    install(session, "torch", "jax", "reports", "dev")
     session.run("pytest", "--ignore", "tests/benchmarks", *session.posargs)
 
 

@@ -86,9 +86,9 @@ def _rough(one: Probe) -> np.ndarray:
 def _reverse(trial: Trial, claim: Claim, weights: np.ndarray) -> Iterator[Outcome]:
     answer = trial.pull(claim, weights)
     for at, one in enumerate(trial.probes):
-        outcome = _outcome(trial, claim, weights, one, answer)
+        outcome = compared(trial, claim, weights, one, answer)
         if not _clear(outcome) and trial.fine:
-            closer = _outcome(trial, claim, weights, trial.fine[at], answer)
+            closer = compared(trial, claim, weights, trial.fine[at], answer)
             outcome = closer if _clear(closer) else outcome
         yield outcome
 
@@ -98,7 +98,7 @@ def _clear(outcome: Outcome) -> bool:
     return outcome.reading.state is not State.OPEN and not outcome.reading.reason
 
 
-def _outcome(
+def compared(
     trial: Trial,
     claim: Claim,
     weights: np.ndarray,
@@ -106,6 +106,7 @@ def _outcome(
     answer: Answer,
     entry: tuple[int, int] | None = None,
 ) -> Outcome:
+    """A reverse claim's answer beside what was sampled along one direction."""
     ladder = one.ladder.columns(weights[None, :])
     rounding = allowance(answer, one.direction, float(ladder.range[0]))
     # terms of any output may meet in a claim and cancel there
@@ -175,10 +176,10 @@ def _coordinates(trial: Trial, claim: Claim, outcomes: list[Outcome]) -> list[Ou
         alone = restricted(first.direction, leaf, index)
         rest[leaf].reshape(-1)[index] = 0
         one = probe(trial.truth, alone, trial.sketch, noise=first.noise)
-        found.append(_outcome(trial, claim, first.weights, one, first.answer, (leaf, index)))
+        found.append(compared(trial, claim, first.weights, one, first.answer, (leaf, index)))
     if len(found) > 1 and any(np.any(d) for d in rest):
         one = probe(trial.truth, rest, trial.sketch, noise=first.noise)
-        found.append(_outcome(trial, claim, first.weights, one, first.answer))
+        found.append(compared(trial, claim, first.weights, one, first.answer))
     return found
 
 
@@ -186,7 +187,7 @@ def moving_ties(trial: Trial, outcome: Outcome) -> Outcome:
     """The same claim along a direction in which equal entries move alike."""
     tied = probe(trial.truth, tied_direction(trial.truth, trial.rng), trial.sketch)
     if not outcome.claim.forward:
-        return _outcome(trial, outcome.claim, outcome.weights, tied, outcome.answer)
+        return compared(trial, outcome.claim, outcome.weights, tied, outcome.answer)
     answer = trial.push(outcome.claim, tied.direction)
     column = tied.ladder.columns(outcome.weights[None, :])
     slope = float(outcome.weights @ trial.grouped(answer.arrays))

@@ -78,9 +78,9 @@ class Search:
             self._trial.notes.append("the budget ended the search for wrong entries")
         return found
 
-    def measure(self, direction: Arrays) -> _Measured:
-        """The slope along a direction from few steps, beside what is claimed."""
-        one = probe(
+    def _sampled(self, direction: Arrays) -> Probe:
+        """The function along a direction, at the few steps that served best along the whole."""
+        return probe(
             self._trial.truth,
             direction,
             self._trial.sketch,
@@ -88,6 +88,10 @@ class Search:
             rows=self._rows,
             first=self._first,
         )
+
+    def measure(self, direction: Arrays) -> _Measured:
+        """The slope along a direction from few steps, beside what is claimed."""
+        one = self._sampled(direction)
         ladder = one.ladder.columns(self._columns)
         if self._outcome.claim.forward:
             answer = self._trial.push(self._outcome.claim, direction)
@@ -174,14 +178,7 @@ class Search:
             return False
         gradient = np.conj(self._trial.pull(self._outcome.claim, weights).arrays[leaf])
         for direction in directions:
-            one = probe(
-                self._trial.truth,
-                direction,
-                self._trial.sketch,
-                noise=self._noise,
-                rows=self._rows,
-                first=self._first,
-            )
+            one = self._sampled(direction)
             central = one.ladder.columns(weights[None, :]).central
             bar = float(central.error[0]) + 2.0**-40 * abs(float(central.value[0]))
             if not abs(inner([gradient], [direction[leaf]]) - float(central.value[0])) <= bar:
@@ -295,14 +292,7 @@ class Search:
         if self._outcome.claim.forward or self._trial.sketch.signs is not None:
             return "", 1.0, measured
         alone = restricted(self._outcome.direction, leaf, position)
-        one = probe(
-            self._trial.truth,
-            alone,
-            self._trial.sketch,
-            noise=self._noise,
-            rows=self._rows,
-            first=self._first,
-        )
+        one = self._sampled(alone)
         try:
             while used.size > 1:
                 half, rest = used[: used.size // 2], used[used.size // 2 :]

@@ -13,7 +13,7 @@ apart.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,15 +21,15 @@ import numpy as np
 
 from gradcheck.errors import BadArgument, CannotVerify, GradcheckError
 from gradcheck.judge import adjoint, contract, precision
-from gradcheck.judge.blockwise import PIECE, largest
 from gradcheck.judge.building import build
 from gradcheck.judge.comparison import State
 from gradcheck.judge.curvature import curvatures
 from gradcheck.judge.examination import Outcome, examine, moving_ties
 from gradcheck.judge.localise import Search, non_finite
 from gradcheck.judge.oracle import AGREES_WITH_CLAIM, confirm
-from gradcheck.judge.probes import Probe, Sketch, direction, probe, symmetric_inputs, symmetrised
+from gradcheck.judge.probes import Sketch
 from gradcheck.judge.request import DERIVATIVES, Request, check_request
+from gradcheck.judge.sampling import faint, take_samples
 from gradcheck.judge.subject import BrokenPromise, Claim, Meter, Spent, Subject, cast
 from gradcheck.judge.ties import adds_up, changes, has_ties, nearby
 from gradcheck.judge.trial import Trial, one_line
@@ -38,11 +38,6 @@ from gradcheck.judge.verdict import Finding, Status, Verdict
 Derivative = Callable[..., Any]
 
 BUDGET = 5000
-_FAINT = 1e-3  # a relative error that every part of a derivative should show
-_FEW = 100
-_TINY = 2.0**-16  # of the largest contribution: entries below cannot be judged beside it
-_SPREAD = 2.0  # decades
-_WEAK = 2.0**-20  # of the largest slope: outputs below are weighed apart
 _CLOSE = 4.0  # bars of the first measurement within which the second may overrule it
 
 
@@ -116,6 +111,14 @@ def verify(
     GradcheckError
         When the call makes no sense: nothing to differentiate, a derivative that takes other arguments, a
         function that fails or is not finite at the point. Whatever a derivative does wrong is a finding.
+
+    References
+    ----------
+    Noise of the function: J. More and S. Wild, "Estimating computational noise", SIAM J. Sci. Comput. 33(3),
+    2011, section 5. Ladder of steps: L. F. Richardson 1911; C. Ridders, Adv. Eng. Softw. 4(2), 1982, 75-76.
+    Directions: random signs times magnitudes, so that no entry hides (R. Freivalds, "Probabilistic machines
+    can use less running time", IFIP 1977). Wrong entries: F. K. Hwang, J. Am. Stat. Assoc. 67, 1972, 605-608.
+    Kinks: F. H. Clarke, "Optimization and Nonsmooth Analysis", 1983, section 2.1.
 
     Examples
     --------
@@ -265,7 +268,7 @@ class _Court:
             self._evidence.append(why)
         trial = Trial(native, truth, rng, self._meter, Sketch.of(_coordinates(truth), rng))
         if native.size and sum(slot.size for slot in native.outputs):
-            _take_samples(trial)
+            take_samples(trial)
         try:
             self._findings += contract.check_function(trial)
         except BrokenPromise as broken:
@@ -293,7 +296,7 @@ class _Court:
             outcomes = examine(trial, precise)
             if trial.truth is not trial.native:
                 self._findings += precision.compare(trial, claim, precise)
-            outcomes += _faint(trial, precise, outcomes)
+            outcomes += faint(trial, precise, outcomes)
         except BrokenPromise as broken:
             self._findings.append(broken.finding)
             return
@@ -417,80 +420,6 @@ def _check_finite(subject: Subject) -> None:
                 f"the function is not finite at the point ({where} is {y[tuple(bad)]})",
                 "choose a point inside its domain",
             )
-
-
-def _take_samples(trial: Trial) -> None:
-    """Two directions, and cotangents that give every output the same weight."""
-    truth = trial.truth
-    trial.symmetric = symmetric_inputs(truth)
-    if trial.symmetric:
-        paths = ", ".join(truth.inputs[leaf].path for leaf in trial.symmetric)
-        trial.notes.append(f"one triangle of {paths} is read: judged among symmetric matrices")
-    for by_entry in (False, True):
-        along = symmetrised(direction(truth, trial.rng, by_entry=by_entry), trial.symmetric)
-        one = probe(truth, along, trial.sketch)
-        for sign in (1, -1, 2):
-            if not _outside(one):
-                break
-            along = direction(truth, trial.rng, by_entry=by_entry, sign=sign)
-            other = probe(truth, along, trial.sketch)
-            one = other if _outside(other) < _outside(one) else one
-        trial.probes.append(one)
-    trial.weights += _balanced(trial)
-
-
-def _balanced(trial: Trial) -> list[np.ndarray]:
-    """Cotangents that weigh all outputs alike; outputs that would need too much weight get one apart."""
-    ladder = trial.probes[0].ladder
-    clear = ladder.range > 2.0**10 * ladder.floor
-    largest = float(np.max(ladder.range, initial=0.0, where=clear)) or 1.0
-    small = clear & (ladder.range < _WEAK * largest)
-    scale = np.where(clear, np.maximum(ladder.range, _WEAK * largest), largest) / largest
-
-    def drawn(scale: np.ndarray) -> np.ndarray:
-        signs = trial.rng.choice([-1.0, 1.0], scale.size) * trial.rng.uniform(0.5, 1.5, scale.size)
-        weights: np.ndarray = signs / scale
-        return weights
-
-    # the second spreads widely, so that what depends on the size of a cotangent shows
-    rows = [drawn(scale), drawn(scale) * 10.0 ** trial.rng.uniform(-_SPREAD, 0, scale.size)]
-    if small.any():
-        weakest = float(np.max(ladder.range, where=small, initial=0.0))
-        rows.append(np.where(small, drawn(np.where(small, ladder.range / weakest, 1.0)), 0.0))
-    return rows
-
-
-def _outside(one: Probe) -> int:
-    """How many outputs have no value on either side."""
-    ahead, behind = one.ladder.ahead[-2:], one.ladder.behind[-2:]
-    return int(np.sum(np.isnan(ahead).any(axis=0) & np.isnan(behind).any(axis=0)))
-
-
-def _faint(trial: Trial, claim: Claim, outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
-    """A direction of the entries whose contribution would drown in the error bar of the others."""
-    settled = [o for o in outcomes if o.reading.state is State.AGREES and not o.reading.reason]
-    if claim.forward or not settled or len(settled) < len(outcomes):
-        return
-    first = settled[0]
-    pairs = list(zip(first.answer.arrays, first.direction, strict=True))
-    most = max((largest(g * d) for g, d in pairs if g.size <= PIECE), default=0.0)
-    if any(g.size > PIECE for g, _ in pairs) or not most:
-        return
-    drowned = []
-    for g, d in pairs:
-        share = np.abs(g * d)
-        low = _FAINT * share < first.reading.bar
-        many = low.all() or np.count_nonzero(low & (share > 0) & (share < _TINY * most)) * _FEW > low.size
-        drowned.append(low if d.size and (many or d.size <= _FEW) else np.zeros(d.shape, bool))
-    if not any(low.any() for low in drowned) or all(low.all() for low in drowned):
-        return
-    quiet = [np.where(low, d, 0.0) for low, d in zip(drowned, first.direction, strict=True)]
-    one = probe(trial.truth, quiet, trial.sketch, noise=trial.probes[0].ladder.noise)
-    from gradcheck.judge.examination import _outcome
-
-    found = _outcome(trial, claim, first.weights, one, first.answer)
-    if found.reading.state is not State.OPEN:
-        yield found
 
 
 def _floor(outcome: Outcome) -> float:
