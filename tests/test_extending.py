@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gradcheck import saboteurs
+from gradcheck.catalogue import collect
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FOLDERS = {"gradcheck": "gradcheck", "suites": "gradcheck_suites", "reports": "gradcheck_reports"}
@@ -113,6 +116,11 @@ def test_the_readme_tests_pass(tmp_path):
         check=False,
     )
     assert "3 passed" in done.stdout, done.stdout
+
+
+def test_the_readme_counts_the_saboteurs_right():
+    count = len(collect(saboteurs, saboteurs.Saboteur))
+    assert f"replaces your derivative by {count} faulty ones" in README
 
 
 def test_the_readme_counts_the_catalogue_right():
