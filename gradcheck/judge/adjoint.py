@@ -1,5 +1,4 @@
-"""Agreement of derivatives among themselves, without differences: <v, J u> = <J^T v, u>, and <u, H w> = <w, H
-u>.
+"""Agreement of derivatives among themselves: <v, J u> = <J^T v, u>, and <u, H w> = <w, H u>.
 
 Rounding is the only tolerance, so that these see below what the function's own noise hides. The sizes
 compared with are those of the terms, never that of the inner product, which may vanish (J. Claerbout, "Earth

@@ -1,6 +1,4 @@
-"""What a derivative promises beside its values: memory, layouts, repetition, linearity. No differences are
-taken.
-"""
+"""What a derivative promises beside its values: memory, layouts, repetition, linearity."""
 
 from __future__ import annotations
 
@@ -74,9 +72,7 @@ def remembers(trial: Trial, claim: Claim) -> bool:
 
 
 def _asked_elsewhere(trial: Trial, claim: Claim) -> tuple[int, ...]:
-    """The first answer ever is one for another point, so that whatever is remembered from it is wrong
-    here.
-    """
+    """The first answer ever is one for another point: whatever is remembered from it is wrong here."""
     try:
         return ask(claim, trial.native, _beside(trial), _given(trial, claim, 0)).digest
     except BrokenPromise:
@@ -348,9 +344,7 @@ def _copies(arrays: Sequence[np.ndarray]) -> Arrays:
 
 
 def _arranged(arrays: Sequence[np.ndarray], of: Subject | None = None) -> Arrays:
-    """The same values laid out otherwise in memory, never contiguous; a module keeps its parameters' own
-    layout.
-    """
+    """The same values laid out otherwise in memory, but for what a module lays out itself."""
     kept = [slot.parameter for slot in of.inputs] if of else [False] * len(arrays)
     return [a.copy() if keep else _strided(a) for a, keep in zip(arrays, kept, strict=True)]
 

@@ -1,6 +1,4 @@
-"""A Hessian product against second differences of the function alone, where no gradient is given to
-differentiate.
-"""
+"""A Hessian product against second differences of the function, where no gradient is given."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""One claim on trial: its answers against the samples, output by output and coordinate by coordinate where
-needed.
-"""
+"""One claim on trial: its answers against the samples, entry by entry where needed."""
 
 from __future__ import annotations
 

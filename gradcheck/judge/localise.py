@@ -1,5 +1,4 @@
-"""Which entry is wrong: by halving the support of a direction, so that one entry among n costs log n
-measurements.
+"""Which entry is wrong: by halving the support of a direction, in log n measurements.
 
 The slope along a direction is the sum of the slopes along its halves, so that only one half is measured and
 the other follows (group testing: F. K. Hwang, "A method for detecting all defective members in a population

@@ -204,9 +204,7 @@ class Probe:
 
 
 def line(subject: Subject, along: Sequence[np.ndarray], sketch: Sketch, count: int) -> Line:
-    """The function of a step along a direction, of so many outputs; NaN where it raises or leaves its
-    domain.
-    """
+    """The function of a step along a direction; NaN for all outputs where it raises or leaves its domain."""
     plain = all(slot.held == d.dtype.name for slot, d in zip(subject.inputs, along, strict=True))
 
     def phi(step: float) -> np.ndarray:

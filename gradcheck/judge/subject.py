@@ -105,8 +105,7 @@ class Claim:
     linear
         Whether it is linear in the cotangent by construction, so that there is nothing to check.
     foreign
-        Whether a framework stands between the user's code and the judge, and keeps shapes and memory in
-        order.
+        Whether a framework stands between the user's code and the judge, and keeps shapes in order.
     """
 
     mode: str

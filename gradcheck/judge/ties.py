@@ -71,9 +71,7 @@ def _additive(trial: Trial, outcome: Outcome, one: Arrays, other: Arrays) -> boo
 
 
 def nearby(trial: Trial, outcome: Outcome) -> tuple[float, float]:
-    """Least and greatest slope along the outcome's direction at points around the one on trial, with their
-    bars.
-    """
+    """Least and greatest slope along the outcome's direction at points around the one on trial."""
     low, high = np.inf, -np.inf
     coarse = trial.truth.unit > DOUBLE
     away, first = (_AWAY_LOW, _FIRST_LOW) if coarse else (_AWAY, _FIRST)

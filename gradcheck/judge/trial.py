@@ -122,9 +122,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A derivative's answer, checked for shape and dtype; ``unit`` is the spacing of the coarsest numbers in
-    it.
-    """
+    """A derivative's answer, checked for form; ``unit`` is the spacing of the coarsest numbers in it."""
 
     arrays: Arrays
     unit: float

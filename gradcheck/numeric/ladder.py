@@ -210,9 +210,7 @@ class Ladder:
     magnitude: np.ndarray
 
     def columns(self, weights: np.ndarray) -> Ladder:
-        """The ladder of linear combinations, less their values at 0: ``weights`` holds one row per
-        combination.
-        """
+        """The ladder of linear combinations, one per row of ``weights``, less their values at 0."""
         # sums of differences: in a sum of values the differences would drown
         error = np.sqrt(weights**2 @ self.floor**2)  # errors of different outputs seldom conspire
         ahead, behind = (self.ahead - self.centre) @ weights.T, (self.behind - self.centre) @ weights.T
@@ -412,9 +410,7 @@ def climb(
 
 
 def _quantum(changes: np.ndarray) -> np.ndarray:
-    """Height of the stairs of a function that changes by multiples of it only, as one rounded to float32;
-    else 0.
-    """
+    """Height of the stairs of a function that changes in whole multiples of it, as if rounded; else 0."""
     size = np.abs(changes)
     still = size == 0
     if not still.any() or still.all():

@@ -44,9 +44,7 @@ def noise_level(values: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _difference_table(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Differences of all orders as rows of weights, where each order starts, and what its mean square is
-    scaled by.
-    """
+    """Differences of all orders as rows of weights, where each order starts, and its scale."""
     rows: list[np.ndarray] = []
     starts: list[int] = []
     factors: list[float] = []
