@@ -1,12 +1,12 @@
 """``verify``: the evidence in order, and the verdict it adds up to.
 
-1. Promises: shapes, dtypes, memory, layouts, repetition, linearity (:mod:`gradcheck.judge.contract`).
-2. Noise of the function, and a ladder of steps along two random directions, extrapolated with an error bar
-   (:mod:`gradcheck.judge.sampling`, :mod:`gradcheck.numeric.ladder`); in float64 where the function allows it.
+1. Promises: shapes, dtypes, memory, layouts, repetition (:mod:`gradcheck.judge.contract`).
+2. Noise of the function, and a ladder of steps along two random directions, extrapolated with an error
+   bar (:mod:`gradcheck.judge.sampling`, :mod:`gradcheck.numeric.ladder`); in float64 where it can be had.
 3. Claims against the samples, with kinks, jumps and edges of the domain apart
    (:mod:`gradcheck.judge.examination`, :mod:`gradcheck.judge.comparison`).
-4. Before a derivative is called wrong, a second measurement (:mod:`gradcheck.judge.oracle`), and whether a tie
-   or kink allows it (:mod:`gradcheck.judge.ties`).
+4. Before a derivative is called wrong, a second measurement (:mod:`gradcheck.judge.oracle`), and whether a
+   tie or kink allows it (:mod:`gradcheck.judge.ties`).
 5. Where it is wrong (:mod:`gradcheck.judge.localise`), and the likely cause (:mod:`gradcheck.judge.causes`).
 6. Agreement of derivatives among themselves (:mod:`gradcheck.judge.adjoint`).
 """
