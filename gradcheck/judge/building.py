@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import wraps
 
 import numpy as np
@@ -84,6 +85,7 @@ def _subject(request: Request, meter: Meter, precise: bool) -> Subject:
         paths = tuple(slot.path for slot in arguments.slots)
         subject.promote = lambda: _subject(_promoted(request, paths), meter, precise=True)
     _ = subject.centre
+    _name_dtypes(binding, subject)
     if request.derivatives:
         attach_given(binding, subject)
     else:
@@ -91,6 +93,14 @@ def _subject(request: Request, meter: Meter, precise: bool) -> Subject:
         native = Native(binding.natively, arguments, framework, binding.outputs_like, precise)
         attach_own(native, subject, request.modes or ("reverse",))
     return subject
+
+
+def _name_dtypes(binding: Binding, subject: Subject) -> None:
+    """Outputs in the dtype that the framework gives them, where NumPy has no such dtype."""
+    subject.outputs = tuple(
+        replace(slot, dtype=framework.dtype(leaf))
+        for slot, (_, leaf, framework) in zip(subject.outputs, binding.floating, strict=True)
+    )
 
 
 def _drop_outputs(binding: Binding, subject: Subject, framework: Framework) -> None:
@@ -104,6 +114,7 @@ def _drop_outputs(binding: Binding, subject: Subject, framework: Framework) -> N
         subject.outputs = ()
         del subject.centre
         _ = subject.centre
+        _name_dtypes(binding, subject)
 
 
 def _promoted(request: Request, wrt: tuple[str, ...]) -> Request:

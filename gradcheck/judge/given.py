@@ -46,7 +46,9 @@ def _hessian(binding: Binding, subject: Subject, hvp: Callable[..., Any]) -> Sub
     call = _called("hvp", hvp, binding, packing.tangent_names)
 
     def push(xs: Arrays, tangents: Arrays) -> Sequence[Any]:
-        return packing.unpack(call(xs, packing.tangents(tangents)), "hvp")
+        with binding.context():
+            given = packing.tangents(tangents)
+        return packing.unpack(call(xs, given), "hvp")
 
     claim = Claim("hvp", push, forward=True)
     reverse = [c for c in subject.claims if not c.forward]
@@ -92,11 +94,14 @@ def _given_claims(
     call = _called(name, derivative, binding, extra)
 
     def pull_vjp(xs: Arrays, cotangents: Arrays) -> Sequence[Any]:
-        tree = binding.tree_like_output([conjugate(c) for c in cotangents], subject.outputs)
+        with binding.context():
+            tree = binding.tree_like_output([conjugate(c) for c in cotangents], subject.outputs)
         return [_conjugated(g, conjugate) for g in packing.unpack(call(xs, [tree]), name)]
 
     def push_jvp(xs: Arrays, tangents: Arrays) -> Sequence[Any]:
-        return packing.outputs(call(xs, packing.tangents(tangents)), name)
+        with binding.context():
+            given = packing.tangents(tangents)
+        return packing.outputs(call(xs, given), name)
 
     watch = _Watch(name)
 

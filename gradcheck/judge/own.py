@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,9 @@ def _gradient(native: Native, subject: Subject, weights: Arrays, modes: Sequence
         native.precise,
     )
     _ = made.centre
+    made.outputs = tuple(
+        replace(slot, dtype=x.dtype) for slot, x in zip(made.outputs, subject.inputs, strict=True)
+    )
     attach_own(like, made, modes)
     return made
 

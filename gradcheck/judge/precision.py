@@ -51,6 +51,8 @@ def compare(trial: Trial, claim: Claim, precise: Claim) -> list[Finding]:
     by some roundings of its typical entry.
     """
     native, truth = trial.native, trial.truth
+    count = trial.probes[0].ladder.centre.size
+    weights = trial.rng.choice([-1.0, 1.0], count) * trial.rng.uniform(0.5, 1.5, count)
     differences = []
     for neighbour in range(_NEIGHBOURS):
         low = native.copied() if neighbour == 0 else _nudged(trial)
@@ -58,8 +60,8 @@ def compare(trial: Trial, claim: Claim, precise: Claim) -> list[Finding]:
         if claim.forward:
             given, wide = trial.probes[0].direction, trial.probes[0].direction
         else:
-            wide = trial.cotangents(trial.weights[0], truth)
-            given = trial.cotangents(trial.weights[0], native)
+            wide = trial.cotangents(weights, truth)
+            given = trial.cotangents(weights, native)
             wide = [g.astype(w.dtype) for g, w in zip(given, wide, strict=True)]
         try:
             answer = ask(claim, native, low, [np.asarray(g) for g in _as_given(given, native, claim)])
@@ -97,7 +99,7 @@ def _forward_error(trial: Trial) -> float:
 
 def _through_outputs(trial: Trial, leaf: int) -> float:
     """Size of a derivative that is computed from the output: of a saturated tanh, say, 1 - y**2."""
-    outputs = np.abs(trial.grouped(trial.truth.centre) * trial.weights[0])
+    outputs = np.abs(trial.grouped(trial.truth.centre))
     return float(np.max(outputs, initial=0.0)) / trial.truth.typical[leaf]
 
 

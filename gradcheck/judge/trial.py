@@ -209,7 +209,7 @@ def checked(array: np.ndarray | None, slot: Slot, claim: Claim, subject: Subject
     if kind in "iub" or (kind == "c") != slot.is_complex:
         raise broken("wrong dtype", slot.dtype, name_of(array.dtype))
     strict = not (claim.foreign or subject.promoted)
-    if strict and array.ndim and unit_of(name_of(array.dtype)) != slot.unit:
+    if strict and array.ndim and unit_of(name_of(array.dtype)) != unit_of(slot.held):
         raise broken("wrong dtype", slot.dtype, name_of(array.dtype))
     return (
         array

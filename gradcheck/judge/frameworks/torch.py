@@ -68,7 +68,9 @@ class Torch(Framework):
         with forward_ad.dual_level():
             make: Any = forward_ad.make_dual
             unpack: Any = forward_ad.unpack_dual
-            duals = [make(x.detach(), t.contiguous()) for x, t in zip(xs, tangents, strict=True)]
+            # requiring gradients, so that a gradient taken inside does not cut the tangents off
+            primals = [x.detach().requires_grad_() for x in xs]
+            duals = [make(x, t.contiguous()) for x, t in zip(primals, tangents, strict=True)]
             pairs = [unpack(y) for y in f(*duals)]
             return [
                 torch.zeros_like(pair.primal) if pair.tangent is None else pair.tangent.clone()
