@@ -31,7 +31,8 @@ _COLUMNS = 5
 _BLOCK = 4096
 _SPACING = 1.5  # shortest steps between the samples that noise is read off: close, and no step of the ladder
 _FLAT = 64  # ulps
-_STAIRS = 5  # smallest changes that must be multiples of the least
+_STAIRS = 5  # smallest changes that must be multiples of a unit
+_PARTS = 6  # units that the least of them may have
 _ULPS = (
     2  # of the largest sample, that one sample may be off at least: elementary functions are allowed as much
 )
@@ -405,22 +406,26 @@ def climb(
         noise = _sample_noise(line, _SPACING * min(steps[-1], SHORTEST))
     ahead = np.stack([line(h) for h in steps])
     behind = np.stack([line(-h) for h in steps])
-    noise = np.maximum(noise, _quantum(np.concatenate([ahead, behind]) - centre))
+    stairs = np.maximum(_stairs(ahead - centre), _stairs(behind - centre))
+    noise = np.maximum(noise, stairs)
     return Ladder(steps, centre, ahead, behind, noise, unit, np.abs(centre))
 
 
-def _quantum(changes: np.ndarray) -> np.ndarray:
-    """Height of the stairs of a function that changes in whole multiples of it, as if rounded; else 0."""
+def _stairs(changes: np.ndarray) -> np.ndarray:
+    """Height of the stairs of a function that stands still on short steps and changes in units; else 0."""
     size = np.abs(changes)
-    still = size == 0
-    if not still.any() or still.all():
+    still = (size[-1] == 0) & (size > 0).any(axis=0)
+    if not still.any():
         return np.zeros(changes.shape[1])
-    size = np.sort(np.where(still | ~np.isfinite(size), np.inf, size), axis=0)[:_STAIRS]
-    with np.errstate(invalid="ignore"):
-        stairs = np.where(np.isfinite(size), size, size[0]) / size[0]
-        whole = (np.abs(stairs - np.rint(stairs)) <= 2.0**-16 * stairs) & (stairs < 2.0**20)
-        few = still.any(axis=0) & whole.all(axis=0) & (stairs.max(axis=0) > 1)
-    return np.where(few, size[0], 0.0)
+    size = np.sort(np.where(np.isfinite(size) & (size > 0), size, np.inf), axis=0)[:_STAIRS]
+    least = np.where(still, size[0], 1.0)
+    units = np.where(np.isfinite(size), size, least) / least
+    height = np.zeros(changes.shape[1])
+    for parts in range(_PARTS, 0, -1):  # the least change may be of several units
+        counts = parts * units
+        whole = (np.abs(counts - np.rint(counts)) <= 2.0**-16 * counts) & (counts < 2.0**20)
+        height = np.where(still & whole.all(axis=0) & (units.max(axis=0) > 1), least / parts, height)
+    return height
 
 
 def _sample_noise(line: Line, spacing: float) -> np.ndarray:
