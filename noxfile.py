@@ -42,7 +42,7 @@ def verify(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest."""
     install(session, "torch", "jax", "reports", "dev")
-    session.run("pytest", "--ignore", "tests/benchmarks", *session.posargs)
+    session.run("pytest", "-n", "auto", "--ignore", "tests/benchmarks", *session.posargs)
 
 
 @nox.session

@@ -65,7 +65,7 @@ def cut(x):
 FUNCTIONS = {
     "sine": (jnp.sin, (X,), MODES),
     "compiled": (jax.jit(jnp.sin), (X,), ["reverse"]),
-    "layer": (lambda p, x: jnp.tanh(p["w"] @ x + p["b"]), ({"w": W, "b": W[:, 0]}, X), ["batched"]),
+    "layer": (lambda p, x: jnp.tanh(p["w"] @ x + p["b"]), ({"w": W, "b": W[:, 0]}, X), ["reverse"]),
     "indexed": (lambda x, at: x[at], (X, jnp.array([3, 0, 0])), ["reverse"]),
     "integer output": (lambda x: (jnp.sin(x), jnp.argmax(x)), (X,), ["reverse", "forward"]),
     "unused input": (lambda x, y: 2 * x, (X, Y), ["reverse", "linearized"]),
@@ -131,14 +131,8 @@ def test_an_input_that_is_cut_off_is_named(path):
 # Higher order
 
 
-@pytest.mark.parametrize("mode", ["reverse", "forward"])
-def test_jax_is_right_to_order_2(mode):
-    verdict = verify(lambda x: x * jnp.sin(x), X, order=2, modes=mode, seed=0)
-    assert verdict.passed, str(verdict)
-
-
-def test_jax_is_right_to_order_3():
-    verdict = verify(lambda x: x * jnp.sin(x), X, order=3, seed=0)
+def test_jax_is_right_to_order_2():
+    verdict = verify(lambda x: x * jnp.sin(x), X, order=2, modes=("reverse", "forward"), seed=0)
     assert verdict.passed, str(verdict)
 
 

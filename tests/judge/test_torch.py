@@ -315,11 +315,24 @@ def test_parameters_and_inputs_are_chosen_by_name_prefix_or_position(wrt):
         assert places(verdict) == {"x"}
 
 
-def test_a_module_keeps_its_state_and_is_not_called_random_for_it():
-    module = torch.nn.Sequential(torch.nn.Linear(5, 3), torch.nn.BatchNorm1d(3)).double()
+class Centred(torch.nn.Module):
+    """Less the mean of the batch, which is remembered."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(5, dtype=torch.float64))
+        self.register_buffer("running", torch.zeros(5, dtype=torch.float64))
+
+    def forward(self, x):
+        self.running.mul_(0.9).add_(0.1 * x.detach().mean(0))
+        return self.weight * (x - x.mean(0))
+
+
+def test_a_module_keeps_its_state():
+    module = Centred()
     before = {name: value.clone() for name, value in module.state_dict().items()}
-    verdict = verify(module, tensor(6, 5), seed=0)
-    assert not verdict.failed, str(verdict)
+    verdict = verify(module, tensor(6, 5), modes=BOTH, seed=0)
+    assert verdict.passed, str(verdict)
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert all(parameter.grad is None for parameter in module.parameters())
 
@@ -344,7 +357,7 @@ DTYPES = pytest.mark.parametrize("dtype", LOW, ids=str)
 
 
 @DTYPES
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["reverse", "forward", "batched"])
 def test_low_precision_is_right_in_every_mode(dtype, mode):
     verdict = verify(lambda x: torch.tanh(x) * x, X.to(dtype), modes=mode, seed=0)
     assert verdict.passed, str(verdict)
