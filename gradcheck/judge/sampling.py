@@ -9,6 +9,7 @@ import numpy as np
 from gradcheck.judge.blockwise import PIECE, largest
 from gradcheck.judge.comparison import State
 from gradcheck.judge.examination import Outcome, compared
+from gradcheck.judge.frameworks.base import DOUBLE
 from gradcheck.judge.probes import Probe, direction, probe, symmetric_inputs, symmetrised
 from gradcheck.judge.subject import Claim
 from gradcheck.judge.trial import Trial
@@ -18,6 +19,7 @@ _FEW = 100
 _TINY = 2.0**-16  # of the largest contribution: entries below cannot be judged beside it
 _SPREAD = 2.0  # decades
 _WEAK = 2.0**-20  # of the largest slope: outputs below are weighed apart
+_WEAK_LOW = 2.0**-6  # where large weights might overflow
 
 
 def take_samples(trial: Trial) -> None:
@@ -45,8 +47,9 @@ def _balanced(trial: Trial) -> list[np.ndarray]:
     ladder = trial.probes[0].ladder
     clear = ladder.range > 2.0**10 * ladder.floor
     largest = float(np.max(ladder.range, initial=0.0, where=clear)) or 1.0
-    small = clear & (ladder.range < _WEAK * largest)
-    scale = np.where(clear, np.maximum(ladder.range, _WEAK * largest), largest) / largest
+    weak = _WEAK if trial.native.unit == DOUBLE else _WEAK_LOW
+    small = clear & (ladder.range < weak * largest)
+    scale = np.where(clear, np.maximum(ladder.range, weak * largest), largest) / largest
 
     def drawn(scale: np.ndarray) -> np.ndarray:
         signs = trial.rng.choice([-1.0, 1.0], scale.size) * trial.rng.uniform(0.5, 1.5, scale.size)

@@ -738,6 +738,17 @@ def test_a_hundred_wrong_entries_are_few_lines(kind):
     assert all(finding.index[0] % 2 == 1 for finding in named)
 
 
+def test_what_is_not_shown_is_counted():
+    x = RNG.normal(size=200)
+    rules = {"vjp": lambda x, c: x * c, "jvp": lambda x, t: x * t, "jac": lambda x: np.diag(x)}
+    verdict = verify(np.sin, x, **rules, seed=0)
+    lines = str(verdict).splitlines()
+    hidden = len(verdict.findings) - sum(line.startswith(("  vjp", "  jvp", "  jac")) for line in lines)
+    assert hidden > 0
+    assert f"  and {hidden} more" in lines
+    assert len(lines) <= 12
+
+
 # Functions that are not exact
 
 
