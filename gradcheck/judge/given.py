@@ -42,13 +42,14 @@ def _hessian(binding: Binding, subject: Subject, hvp: Callable[..., Any]) -> Sub
     """
     if sum(slot.size for slot in subject.outputs) != 1:
         raise CannotVerify("hvp= is for a scalar function", "make the function return one number")
+    conjugate = np.conj if binding.request.convention == "jax" else lambda array: array
     packing = Packing(binding, subject)
     call = _called("hvp", hvp, binding, packing.tangent_names)
 
     def push(xs: Arrays, tangents: Arrays) -> Sequence[Any]:
         with binding.context():
             given = packing.tangents(tangents)
-        return packing.unpack(call(xs, given), "hvp")
+        return [_conjugated(h, conjugate) for h in packing.unpack(call(xs, given), "hvp")]
 
     claim = Claim("hvp", push, forward=True)
     reverse = [c for c in subject.claims if not c.forward]

@@ -100,6 +100,8 @@ class Packing:
     def check(self, raw: Sequence[Any], mode: str) -> None:
         """Shapes of a gradient against those of the inputs."""
         for gradient, slot in zip(raw, self._subject.inputs, strict=True):
+            if gradient is not None and np.asarray(gradient).dtype.kind in "iub" and np.ndim(gradient):
+                raise broken(mode, slot.path, "wrong dtype", "wrong dtype", slot.dtype, gradient.dtype.name)
             if gradient is not None and np.shape(gradient) != slot.shape:
                 raise broken(mode, slot.path, "wrong shape", "wrong shape", slot.shape, np.shape(gradient))
 

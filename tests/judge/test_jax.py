@@ -66,7 +66,7 @@ FUNCTIONS = {
     "sine": (jnp.sin, (X,), MODES),
     "compiled": (jax.jit(jnp.sin), (X,), ["reverse"]),
     "layer": (lambda p, x: jnp.tanh(p["w"] @ x + p["b"]), ({"w": W, "b": W[:, 0]}, X), ["reverse"]),
-    "indexed": (lambda x, at: x[at], (X, jnp.array([3, 0, 0])), ["reverse"]),
+    "indexed": (lambda x, at: jnp.take(x, at), (X, jnp.array([3, 0, 0])), ["reverse"]),
     "integer output": (lambda x: (jnp.sin(x), jnp.argmax(x)), (X,), ["reverse", "forward"]),
     "unused input": (lambda x, y: 2 * x, (X, Y), ["reverse", "linearized"]),
     "beside NumPy": (lambda x, a: x * a, (X, np.arange(5.0)), ["reverse"]),
@@ -243,11 +243,6 @@ def test_the_convention_is_for_what_is_given_and_jax_has_its_own(convention):
     verdict = verify(squares, Z, grad=jax.grad(squares), convention=convention, seed=0)
     assert verdict.passed == (convention == "jax"), str(verdict)
     assert verdict.passed or causes(verdict) == {"conjugated"}
-
-
-def test_a_seed_repeats_a_verdict():
-    one, again = (verify(pulled(lambda x: 2 * jnp.cos(x)), X, seed=4) for _ in range(2))
-    assert repr(one) == repr(again)
 
 
 @pytest.mark.skipif(jax.default_backend() != "gpu", reason="JAX has no GPU here")

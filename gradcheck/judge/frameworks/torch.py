@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -65,7 +67,7 @@ class Torch(Framework):
     def push(self, f: Function, xs: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
         from torch.autograd import forward_ad
 
-        with forward_ad.dual_level():
+        with _unwarned(), forward_ad.dual_level():
             make: Any = forward_ad.make_dual
             unpack: Any = forward_ad.unpack_dual
             # requiring gradients, so that a gradient taken inside does not cut the tangents off
@@ -90,8 +92,9 @@ class Torch(Framework):
         return [[stack[at] for stack in pulled] for at in range(len(cotangents))]
 
     def linearized(self, f: Function, xs: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
-        _, push = torch.func.linearize(lambda *values: tuple(f(*values)), *(x.detach() for x in xs))
-        return list(push(*tangents))
+        with _unwarned():
+            _, push = torch.func.linearize(lambda *values: tuple(f(*values)), *(x.detach() for x in xs))
+            return list(push(*tangents))
 
     def gradient(self, f: Function, cotangents: Sequence[Any]) -> Function:
         def pulled(*xs: Any) -> list[Any]:
@@ -130,6 +133,14 @@ class Torch(Framework):
         return call, Named(f.named_parameters())
 
 
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Torch warns of its own machinery, which is no fault of the rule's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _mapped(f: Function, xs: Sequence[Any], stacks: Sequence[Any]) -> Sequence[Any] | None:
     """Reverse mode mapped over inputs and cotangents at once; None where the function cannot be mapped."""
     count = len(stacks[0])
@@ -140,7 +151,8 @@ def _mapped(f: Function, xs: Sequence[Any], stacks: Sequence[Any]) -> Sequence[A
         return torch.func.vjp(lambda *inner: tuple(f(*inner)), *values)[1](tuple(cotangents))
 
     try:
-        pulled: Sequence[Any] = torch.func.vmap(single)(inputs, list(stacks))
+        with _unwarned():
+            pulled: Sequence[Any] = torch.func.vmap(single)(inputs, list(stacks))
     except RuntimeError:  # what it says of functions written in the older style, or that look at their values
         return None
     return pulled
