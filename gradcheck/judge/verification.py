@@ -64,7 +64,8 @@ def verify(
 
     Two random directions are sampled on a ladder of steps; a claim is wrong only where it lies outside the
     measured error bar and a second, independent measurement agrees that it does. Cost: about 70 calls of
-    ``f`` and 4 to 10 of the derivative however large the input; more only to say where a wrong derivative is wrong.
+    ``f`` and 4 to 10 of the derivative however large the input; more only to say where a wrong derivative is
+    wrong.
 
     Parameters
     ----------
