@@ -44,15 +44,7 @@ def _with_parameters(request: Request) -> Request:
         if opened:
             f, parameters = opened
             named = getattr(request.f, "forward", request.f)  # the arguments have their names there
-            return Request(
-                f=wraps(named)(f),
-                args=(parameters, *request.args),
-                kwargs=request.kwargs,
-                derivatives=request.derivatives,
-                wrt=request.wrt,
-                modes=request.modes,
-                convention=request.convention,
-            )
+            return replace(request, f=wraps(named)(f), args=(parameters, *request.args))
     return request
 
 
@@ -118,15 +110,8 @@ def _drop_outputs(binding: Binding, subject: Subject, framework: Framework) -> N
 
 
 def _promoted(request: Request, wrt: tuple[str, ...]) -> Request:
-    return Request(
-        f=request.f,
-        args=widened(request.args),
-        kwargs=dict(widened(dict(request.kwargs))),
-        derivatives=request.derivatives,
-        wrt=wrt,
-        modes=request.modes,
-        convention=request.convention,
-    )
+    kwargs = dict(widened(dict(request.kwargs)))
+    return replace(request, args=widened(request.args), kwargs=kwargs, wrt=wrt)
 
 
 def _framework(arguments: Arguments, request: Request) -> Framework:

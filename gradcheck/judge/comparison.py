@@ -12,7 +12,7 @@ from enum import Enum
 import numpy as np
 
 from gradcheck.judge.subject import Arrays
-from gradcheck.judge.trial import ROUNDINGS, Answer, Trial
+from gradcheck.judge.trial import ROUNDINGS, Answer
 from gradcheck.numeric.ladder import Ladder
 
 COARSE = 0.1
@@ -120,16 +120,3 @@ def read(ladder: Ladder, claimed: float, rounding: float) -> Reading:
     if bar > COARSE * scale and not (np.isfinite(claimed) and abs(claimed - value) > 3 * bar):
         return Reading(State.OPEN, claimed, value, value, bar, scale, "error bar as wide as the slope")
     return Reading(State.DISAGREES, claimed, value, value, bar, scale)
-
-
-def read_columns(ladder: Ladder, claimed: np.ndarray, rounding: np.ndarray) -> np.ndarray:
-    """Which columns agree at first sight: the claim lies within the bars of the central slope."""
-    central = ladder.central
-    with np.errstate(invalid="ignore"):
-        agree: np.ndarray = np.abs(claimed - central.value) <= central.error + rounding
-    return agree
-
-
-def column(trial: Trial, ladder: Ladder, weights: np.ndarray) -> Ladder:
-    """The samples of one weighted sum of outputs."""
-    return ladder.columns(weights[None, :])

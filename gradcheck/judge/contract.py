@@ -38,7 +38,7 @@ def check(trial: Trial, claim: Claim) -> list[Finding]:
     turned = _answer_or_none(trial, claim, trial.native.copied(), _fortran(other))
     second = turned or ask(claim, trial.native, trial.native.copied(), other)
     if turned is None:
-        what = "a tangent" if claim.forward else "a cotangent"
+        what = f"a {claim.seed}"
         found.append(_broken(trial, claim, "layout assumption", f"fails for {what} in Fortran order"))
     if answer.digest != seen:
         text = "the result changes when the derivative is called again"
@@ -169,7 +169,7 @@ def _memory(
     xs: Arrays,
     given: Arrays,
 ) -> Iterator[Finding]:
-    what = "tangent" if claim.forward else "cotangent"
+    what = claim.seed
     for slot, x, before in zip(trial.native.inputs, xs, trial.native.point, strict=True):
         if not same(x, before):
             yield _broken(
@@ -201,7 +201,7 @@ def _layouts(trial: Trial, claim: Claim, first: Answer) -> list[Finding]:
     plain = [ask(claim, trial.native, trial.native.copied(), _copies(given)) for _ in range(3)]
     if any(_answers_differ(trial, claim, first, p) for p in plain):
         return [_unsteady(trial, claim, first)]
-    what = "a tangent" if claim.forward else "a cotangent"
+    what = f"a {claim.seed}"
     if _agrees(trial, claim, first, trial.native.copied(), _arranged(given)):
         what = "an input"
     return [_laid_out(trial, claim, first, given, f"{what} in another memory layout (strided)")]
@@ -217,7 +217,7 @@ def _stretched(trial: Trial, claim: Claim) -> list[Finding]:
     wide = [np.broadcast_to(np.array(0.75, g.dtype), g.shape) for g in given]
     if _agrees(trial, claim, straight, trial.native.copied(), wide):
         return []
-    what = f"a {'tangent' if claim.forward else 'cotangent'} with strides of zero"
+    what = f"a {claim.seed} with strides of zero"
     return [_laid_out(trial, claim, straight, flat, what)]
 
 
@@ -265,7 +265,7 @@ def _unsteady(trial: Trial, claim: Claim, first: Answer) -> Finding:
 
 def _linearity(trial: Trial, claim: Claim, first: Answer, second: Answer) -> list[Finding]:
     one, other = _given(trial, claim, 0), _given(trial, claim, 1)
-    what = "tangent" if claim.forward else "cotangent"
+    what = claim.seed
     mixed = [np.asarray(0.5 * a - 1.5 * b, a.dtype) for a, b in zip(one, other, strict=True)]
     sizes = [
         0.5 * a + 1.5 * b

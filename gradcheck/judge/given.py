@@ -42,7 +42,7 @@ def _hessian(binding: Binding, subject: Subject, hvp: Callable[..., Any]) -> Sub
     """
     if sum(slot.size for slot in subject.outputs) != 1:
         raise CannotVerify("hvp= is for a scalar function", "make the function return one number")
-    conjugate = np.conj if binding.request.convention == "jax" else lambda array: array
+    conjugate = _conjugation(binding)
     packing = Packing(binding, subject)
     call = _called("hvp", hvp, binding, packing.tangent_names)
 
@@ -89,7 +89,7 @@ def _given_claims(
     modes: tuple[str, ...] | None,
 ) -> Iterator[Claim]:
     """A derivative the user wrote."""
-    conjugate = np.conj if binding.request.convention == "jax" else lambda array: array
+    conjugate = _conjugation(binding)
     packing = Packing(binding, subject)
     extra = {"vjp": ["cotangent"], "jvp": packing.tangent_names}.get(name, [])
     call = _called(name, derivative, binding, extra)
@@ -172,6 +172,11 @@ class _Watch:
             raise broken(
                 self._mode, "", "the result changes when the derivative is called again", "stale buffer"
             )
+
+
+def _conjugation(binding: Binding) -> Callable[[Any], Any]:
+    """Between the user's complex convention and torch's, which the judge computes in."""
+    return np.conj if binding.request.convention == "jax" else lambda array: array
 
 
 def _conjugated(gradient: Any, conjugate: Callable[[Any], Any]) -> Any:

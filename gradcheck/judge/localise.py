@@ -172,7 +172,7 @@ class Search:
         for slot in self._trial.truth.outputs:
             if slot.is_complex:
                 weights[start + 1 : start + 2 * slot.size : 2] = 0
-            start += slot.size * (2 if slot.is_complex else 1)
+            start += slot.coordinates
         if self._trial.sketch.signs is not None or not np.any(weights):
             return False
         gradient = np.conj(self._trial.pull(self._outcome.claim, weights).arrays[leaf])
@@ -315,7 +315,7 @@ class Search:
     def _name(self, position: int) -> str:
         """Path and index of an output coordinate."""
         for slot in self._trial.truth.outputs:
-            count = slot.size * (2 if slot.is_complex else 1)
+            count = slot.coordinates
             if position < count:
                 entry = position // (2 if slot.is_complex else 1)
                 index = np.unravel_index(entry, slot.shape) if slot.shape else ()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradcheck.draws import signed
 from gradcheck.judge.blockwise import largest
 from gradcheck.judge.frameworks.base import DOUBLE
-from gradcheck.judge.subject import BrokenPromise, Claim, Subject
+from gradcheck.judge.subject import BrokenPromise, Claim, Subject, cast
 from gradcheck.judge.trial import Trial, ask
 from gradcheck.judge.verdict import Finding
 
@@ -52,7 +53,7 @@ def compare(trial: Trial, claim: Claim, precise: Claim) -> list[Finding]:
     """
     native, truth = trial.native, trial.truth
     count = trial.probes[0].ladder.centre.size
-    weights = trial.rng.choice([-1.0, 1.0], count) * trial.rng.uniform(0.5, 1.5, count)
+    weights = signed(count).sample(trial.rng)
     differences = []
     for neighbour in range(_NEIGHBOURS):
         low = native.copied() if neighbour == 0 else _nudged(trial)
@@ -113,8 +114,6 @@ def _nudged(trial: Trial) -> list[np.ndarray]:
 
 
 def _as_given(given: list[np.ndarray], native: Subject, claim: Claim) -> list[np.ndarray]:
-    from gradcheck.judge.subject import cast
-
     return cast(given, native.inputs if claim.forward else native.outputs)
 
 

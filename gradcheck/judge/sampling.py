@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from gradcheck.draws import signed
 from gradcheck.judge.blockwise import PIECE, largest
 from gradcheck.judge.comparison import State
 from gradcheck.judge.examination import Outcome, compared
@@ -52,8 +53,7 @@ def _balanced(trial: Trial) -> list[np.ndarray]:
     scale = np.where(clear, np.maximum(ladder.range, weak * largest), largest) / largest
 
     def drawn(scale: np.ndarray) -> np.ndarray:
-        signs = trial.rng.choice([-1.0, 1.0], scale.size) * trial.rng.uniform(0.5, 1.5, scale.size)
-        weights: np.ndarray = signs / scale
+        weights: np.ndarray = signed(scale.size).sample(trial.rng) / scale
         return weights
 
     # the second spreads widely, so that what depends on the size of a cotangent shows

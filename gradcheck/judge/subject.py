@@ -7,7 +7,7 @@ one per floating output.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -88,6 +88,11 @@ class Slot:
         """Number of entries."""
         return int(np.prod(self.shape, dtype=np.int64))
 
+    @property
+    def coordinates(self) -> int:
+        """Number of real coordinates."""
+        return self.size * (2 if self.is_complex else 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -115,6 +120,11 @@ class Claim:
     foreign: bool = False
     late: Callable[[Arrays, Arrays], Sequence[Any]] | None = None
     """The same call with the function evaluated elsewhere between its own run and its derivative's."""
+
+    @property
+    def seed(self) -> str:
+        """What it is given beside the inputs, in a word."""
+        return "tangent" if self.forward else "cotangent"
 
 
 @dataclass
@@ -207,7 +217,7 @@ def unflat(vector: np.ndarray, slots: Sequence[Slot]) -> Arrays:
     """The inverse of :func:`flat`, in the precision of float64."""
     made, start = [], 0
     for slot in slots:
-        count = slot.size * (2 if slot.is_complex else 1)
+        count = slot.coordinates
         part = vector[start : start + count]
         made.append((part.view(np.complex128) if slot.is_complex else part).reshape(slot.shape))
         start += count
@@ -404,8 +414,3 @@ def is_low(tree: Any) -> bool:
     known = frameworks()
     kinds = [(owner(leaf, known), leaf) for _, leaf in leaves(tree)]
     return any(framework and unit_of(framework.dtype(leaf)) > DOUBLE for framework, leaf in kinds)
-
-
-def describe(kwargs: Mapping[str, Any]) -> str:
-    """Keyword arguments in a few words."""
-    return ", ".join(kwargs)

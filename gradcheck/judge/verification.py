@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.draws import signed
 from gradcheck.errors import BadArgument, CannotVerify, GradcheckError
 from gradcheck.judge import adjoint, contract, precision
 from gradcheck.judge.building import build
@@ -252,7 +253,7 @@ class _Court:
         """The framework's gradient of a random weighted sum of the outputs, as a function of its own."""
         assert subject.derive is not None
         rng = self._rng(subject.order)
-        signs = [rng.choice([-1.0, 1.0], y.shape) * rng.uniform(0.5, 1.5, y.shape) for y in subject.outputs]
+        signs = [signed(*y.shape).sample(rng) for y in subject.outputs]
         return subject.derive(cast(signs, subject.outputs))
 
     def _rng(self, salt: int) -> np.random.Generator:
@@ -269,7 +270,9 @@ class _Court:
         truth, why = precision.best(native)
         if why:
             self._evidence.append(why)
-        trial = Trial(native, truth, rng, self._meter, Sketch.of(_coordinates(truth), rng))
+        trial = Trial(
+            native, truth, rng, self._meter, Sketch.of(sum(slot.coordinates for slot in truth.outputs), rng)
+        )
         if native.size and sum(slot.size for slot in native.outputs):
             take_samples(trial)
         try:
@@ -410,10 +413,6 @@ class _Court:
 
 
 _UNUSABLE = ("accumulates over calls", "not repeatable", "stale buffer", "mutates its input")
-
-
-def _coordinates(subject: Subject) -> int:
-    return sum(slot.size * (2 if slot.is_complex else 1) for slot in subject.outputs)
 
 
 def _check_finite(subject: Subject) -> None:
