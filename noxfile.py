@@ -41,7 +41,7 @@ def verify(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest."""
-    install(session, "torch", "jax", "reports", "dev")
+    install(session, "torch", "jax", "numba", "reports", "dev")
     session.run("pytest", "-n", "auto", "--ignore", "tests/benchmarks", *session.posargs)
 
 
@@ -79,6 +79,6 @@ def package(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure the harness itself; arguments choose by keyword: ``nox -s bench -- import``."""
-    install(session, "torch", "reports", "bench", "dev")
+    install(session, "torch", "tensorflow", "reports", "bench", "dev")
     keywords = ["-k", " or ".join(session.posargs)] if session.posargs else []
     session.run("pytest", "tests/benchmarks", "--benchmark-only", *keywords)

@@ -20,6 +20,7 @@ from gradcheck.errors import BadArgument, GradcheckError, MissingExtra, UnknownN
 from gradcheck.targets import spread
 
 if TYPE_CHECKING:
+    from gradcheck.engine import Graph
     from gradcheck.judge.verdict import Verdict
     from gradcheck.problems import Instance, Problem
     from gradcheck.results import Results
@@ -164,6 +165,14 @@ def explain(
         str, typer.Option(help="Input the forward tangents are taken along. [default: the first]")
     ] = "",
     seed: Annotated[int, typer.Option(help="Seed of random inputs.")] = 0,
+    steps: Annotated[
+        bool, typer.Option("--steps", help="Show what every step passes on, instead of the tables.")
+    ] = False,
+    words: Annotated[
+        bool, typer.Option("--words", help="Say it in sentences, instead of the tables.")
+    ] = False,
+    dot: Annotated[bool, typer.Option("--dot", help="Print the graph in the DOT language, only.")] = False,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the graph into an SVG file.")] = None,
 ) -> None:
     """Show how a scalar function is differentiated: primal, tangent and adjoint of every step."""
     import numpy as np
@@ -179,7 +188,18 @@ def explain(
     if wrt and wrt not in found.wrt:
         raise UnknownName("differentiated input", wrt, found.wrt)
     with np.errstate(all="ignore"):  # an infinite slope is shown, not warned of
-        _print_graph(instance, wrt or found.wrt[0])
+        graph = _graph(instance)
+        if dot:
+            typer.echo(graph.dot(), nl=False)
+        elif steps or words:
+            _print_head(instance)
+            for text in [graph.in_words()] * words + [graph.steps()] * steps:
+                typer.echo(f"\n{text}")
+        else:
+            _print_tables(graph, instance, wrt or found.wrt[0])
+        if svg is not None:
+            _write(svg, graph.svg())
+            typer.echo(f"wrote {svg}", err=dot)
 
 
 @app.command()
@@ -398,17 +418,25 @@ def _print_verdict(verdict: Verdict, again: list[str]) -> None:
     typer.echo(f"again:\n  {folded_command(again, WIDTH - 2)}")
 
 
-def _print_graph(instance: Instance, wrt: str) -> None:
+def _graph(instance: Instance) -> Graph:
     from gradcheck import engine
 
-    problem = instance.problem
+    names = instance.problem.wrt
     f = instance.bind(engine.xp, instance.arrays)
-    graph = engine.trace(f, problem.wrt)(*(instance.arrays[name] for name in problem.wrt))
-    console = _console()
+    return engine.trace(f, names)(*(instance.arrays[name] for name in names))
+
+
+def _print_head(instance: Instance) -> None:
+    problem, console = instance.problem, _console()
     console.print(f"[bold]{problem.name}[/]  {problem.formula}", highlight=False)
     if problem.why:
         console.print(f"why: {problem.why}", highlight=False)
     console.print(f"at {instance.point.label}", highlight=False)
+
+
+def _print_tables(graph: Graph, instance: Instance, wrt: str) -> None:
+    console, y = _console(), graph.result
+    _print_head(instance)
     count = len(graph.tape.nodes)
     adjoints = graph.backward()
     everywhere = " everywhere" if instance.arrays[wrt].ndim else ""
@@ -416,7 +444,7 @@ def _print_graph(instance: Instance, wrt: str) -> None:
     for title, heading, values, order in (
         ("forward primal", "value", graph.primals(), range(count)),
         (f"forward tangent, d {wrt} = 1{everywhere}", f"dv/d{wrt}", graph.tangents(wrt), range(count)),
-        ("reverse adjoint, d y = 1", "dy/dv", adjoints, range(count - 1, -1, -1)),
+        (f"reverse adjoint, d {y} = 1", f"d{y}/dv", adjoints, range(count - 1, -1, -1)),
     ):
         table = _table("step", heading, right=(heading,))
         for i in order:
@@ -424,10 +452,17 @@ def _print_graph(instance: Instance, wrt: str) -> None:
         console.print(f"\n[bold]{title}[/]", highlight=False)
         console.print(table)
     console.print(
-        f"y = {graph.name(graph.output)} = {_number(graph.primals()[graph.output])}", highlight=False
+        f"{y} = {graph.name(graph.output)} = {_number(graph.primals()[graph.output])}", highlight=False
     )
-    for i, name in enumerate(problem.wrt):
-        console.print(f"dy/d{name} = {_number(adjoints[i])}", highlight=False)
+    for i, name in enumerate(instance.problem.wrt):
+        console.print(f"d{y}/d{name} = {_number(adjoints[i])}", highlight=False)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadArgument("--svg", "a file that can be written", f"{path}: {error.strerror}") from error
 
 
 def _number(value: Any) -> str:

@@ -3,6 +3,7 @@
 from gradcheck.engine.graph import Graph as Graph
 from gradcheck.engine.graph import trace as trace
 from gradcheck.engine.namespace import xp as xp
+from gradcheck.engine.plan.compiled import compile as compile  # noqa: A004 - the public name
 from gradcheck.engine.transforms import grad as grad
 from gradcheck.engine.transforms import hessian as hessian
 from gradcheck.engine.transforms import hvp as hvp

@@ -5,13 +5,16 @@ the primal and records a node, so nodes are born in topological order and no sor
 forwards pushes tangents, walking backwards pulls cotangents.
 
 Derivatives nest by nesting primals: the primal of a traced value may itself be traced by an enclosing
-derivative. A primitive belongs to the youngest tape among its arguments; its rule then works on primals,
-which records the derivative's own arithmetic on the enclosing tape and nowhere else. There is no global
-trace stack, so an exception leaves nothing behind and threads do not meet.
+tape. A primitive belongs to the youngest tape among its arguments; its rule then works on primals, which
+records the derivative's own arithmetic on the enclosing tape and nowhere else. There is no global trace
+stack, so an exception leaves nothing behind and threads do not meet.
+
+A Python float stays a Python float all the way: scalar work then costs what ``math`` costs.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -20,11 +23,12 @@ from typing import Any
 import numpy as np
 
 _births = count()
-_NUMBERS = frozenset({bool, int, float, np.bool})  # np.bool is what comparing two numbers gives
+_CHEAPER_AS_VIEW = 1 << 13  # entries up to which copying costs less than making a view
+_NUMBERS = frozenset({bool, int, float, complex, np.bool})  # np.bool is what comparing two numbers gives
 
 
 class Traced:
-    """A value under differentiation: its primal, and the node of a tape that produced it."""
+    """A value on a tape: its primal, and the index of the node that produced it."""
 
     __slots__ = ("index", "primal", "tape")
 
@@ -39,31 +43,31 @@ class Traced:
         return shape_of(self.primal)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One application of a primitive, or an input of the tape (``primitive`` is None).
+# One application of a primitive: (primitive, inputs, params, parents, output), the inputs and the output
+# as primals. ``parents`` pairs the position of each traced input with the index of its node. An input of
+# the tape has no primitive.
+Node = tuple[Any, tuple[Any, ...], Mapping[str, Any], tuple[tuple[int, int], ...], Any]
+NOTHING: dict[str, Any] = {}
 
-    ``parents`` pairs each traced argument's position with the index of the node it came from.
+
+class Tape:
+    """Nodes in order of birth. ``box`` is the class of the traced values that it hands out.
+
+    A tape that ``keeps_all`` records also what has no derivative, such as comparisons: it is a program.
     """
 
-    primitive: Primitive | None
-    inputs: tuple[Any, ...]
-    params: Mapping[str, Any]
-    parents: tuple[tuple[int, int], ...]
-    output: Any
+    __slots__ = ("birth", "box", "nodes")
 
+    keeps_all = False
 
-@dataclass(slots=True)
-class Tape:
-    """Nodes in order of birth. ``box`` is the class of traced values it hands out."""
-
-    box: type[Traced]
-    nodes: list[Node] = field(default_factory=list)
-    birth: int = field(default_factory=lambda: next(_births))
+    def __init__(self, box: type[Traced], nodes: list[Node] | None = None) -> None:
+        self.box = box
+        self.nodes: list[Node] = [] if nodes is None else nodes
+        self.birth = next(_births)
 
     def input(self, primal: Any) -> Any:
         """Begin to trace a value."""
-        return self.record(None, (), {}, (), primal)
+        return self.record(None, (), NOTHING, (), primal)
 
     def record(
         self,
@@ -74,22 +78,23 @@ class Tape:
         output: Any,
     ) -> Any:
         """Append a node and return its output, traced."""
-        self.nodes.append(Node(primitive, inputs, params, parents, output))
-        return self.box(output, self, len(self.nodes) - 1)
+        nodes = self.nodes
+        nodes.append((primitive, inputs, params, parents, output))
+        return self.box(output, self, len(nodes) - 1)
 
     def push(self, tangents: Mapping[int, Any]) -> dict[int, Any]:
         """Carry tangents of some nodes forward to every node that depends on them."""
         flow = dict(tangents)
-        for index, node in enumerate(self.nodes):
-            if node.primitive is None:
+        for index, (primitive, inputs, params, parents, output) in enumerate(self.nodes):
+            if primitive is None:
                 continue
-            parts = [
-                node.primitive.push(position, flow[parent], node.output, *node.inputs, **node.params)
-                for position, parent in node.parents
-                if parent in flow
-            ]
-            if parts:
-                flow[index] = _broadcast(_total(parts), shape_of(node.output))
+            total = None
+            for position, parent in parents:
+                if parent in flow:
+                    part = primitive.push(position, flow[parent], output, *inputs, **params)
+                    total = part if total is None else add(total, part)
+            if total is not None:
+                flow[index] = _broadcast(total, shape_of(output))
         return flow
 
     def pull(
@@ -98,6 +103,7 @@ class Tape:
         *,
         keep: Iterable[int] | None = None,
         unbroadcast: Callable[[Any, tuple[int, ...]], Any] | None = None,
+        consume: bool = False,
     ) -> dict[int, Any]:
         """Carry cotangents of some nodes back to every node they depend on.
 
@@ -111,23 +117,33 @@ class Tape:
             The nodes whose cotangents are returned; all when not given. The others are freed on the way.
         unbroadcast
             ``(cotangent, shape)`` to the cotangent of an operand of that shape; a saboteur replaces it.
+        consume
+            Free each node once it is passed; the tape cannot be walked again.
         """
-        undo = unbroadcast or sum_to
-        kept = None if keep is None else frozenset(keep)
-        flow = dict(cotangents)
-        for index in range(max(flow, default=-1), -1, -1):
-            node = self.nodes[index]
-            if index not in flow or node.primitive is None:
+        nodes, undo = self.nodes, unbroadcast or sum_to
+        kept = range(len(nodes)) if keep is None else frozenset(keep)
+        flow: list[Any] = [None] * len(nodes)
+        for index, cotangent in cotangents.items():
+            flow[index] = cotangent
+        for index in range(len(nodes) - 1, -1, -1):
+            primitive, inputs, params, parents, output = nodes.pop() if consume else nodes[index]
+            cotangent = flow[index]
+            if cotangent is None or primitive is None:
                 continue
-            cotangent = flow[index] if kept is None or index in kept else flow.pop(index)
-            for position, parent in node.parents:
-                part = node.primitive.pull(position, cotangent, node.output, *node.inputs, **node.params)
-                part = undo(part, shape_of(node.inputs[position]))
-                flow[parent] = _total([flow[parent], part]) if parent in flow else part
-        return flow
+            if index not in kept:
+                flow[index] = None
+            for position, parent in parents:
+                part = primitive.pull(position, cotangent, output, *inputs, **params)
+                if type(part) is not float:
+                    part = undo(part, shape_of(inputs[position]))
+                    if is_complex(part) and not is_complex(inputs[position]):
+                        part = real(part)
+                before = flow[parent]
+                flow[parent] = part if before is None else add(before, part)
+        return {index: flow[index] for index in kept if flow[index] is not None}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Primitive:
     """An operation the engine can differentiate: forward, push and pull in one entry.
 
@@ -142,7 +158,9 @@ class Primitive:
         position adds to the output's tangent.
     pull
         ``(position, cotangent, output, *inputs, **params)``: the cotangent of that argument; it may
-        still carry broadcast axes.
+        still carry broadcast axes. None for an operation without derivative, such as a comparison.
+    scalar
+        The operation on Python floats, as an expression in ``a, b, c`` and the names of ``math``.
     points
         Arguments at which the rule is tested, the delicate ones above all.
     symbol
@@ -151,65 +169,115 @@ class Primitive:
         Names of the parameters that may be given by position after the arrays.
     sequence
         Whether the arrays come as one list (``stack([a, b])``).
+    pointwise
+        Whether each entry of the output depends on the corresponding, broadcast, entries of the inputs only.
     """
 
     name: str
     forward: Callable[..., Any]
-    push: Callable[..., Any]
-    pull: Callable[..., Any]
+    push: Callable[..., Any] | None = None
+    pull: Callable[..., Any] | None = None
+    scalar: str = ""
     points: tuple[tuple[Any, ...], ...] = ()
     symbol: str = ""
     arity: int = 1
     params: tuple[str, ...] = ()
     sequence: bool = False
+    pointwise: bool = False
+    kernel: Callable[..., Any] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        names = ", ".join("abc"[: self.arity])
+        kernel = eval(f"lambda {names}: {self.scalar}", vars(math)) if self.scalar else None
+        object.__setattr__(self, "kernel", kernel)
+        if isinstance(self.forward, np.ufunc) and self.forward.signature is None:
+            object.__setattr__(self, "pointwise", True)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Apply to arrays, traced or not."""
+        if self.kernel is not None and len(args) == 1 and isinstance(args[0], Traced) and not params:
+            (x,) = args  # a number records itself in one step
+            if type(x.primal) is float and self.pull is not None:
+                try:
+                    y = self.kernel(x.primal)
+                except (ArithmeticError, ValueError):
+                    return apply(self, args)
+                return x.tape.record(self, (x.primal,), NOTHING, ((0, x.index),), y)
         if self.sequence:
             args = (*args[0], *args[1:])
-        else:
+        elif len(args) > self.arity:
             params |= dict(zip(self.params, args[self.arity :], strict=False))
             args = args[: self.arity]
-        return apply(self, *args, **params)
+        return apply(self, args, params)
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"
 
 
-def apply(primitive: Primitive, *args: Any, **params: Any) -> Any:
+def apply(primitive: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] = NOTHING) -> Any:
     """Apply a primitive; record it on the youngest tape among its arguments, if there is one."""
-    tapes = [arg.tape for arg in args if isinstance(arg, Traced)]
-    if not tapes:
-        value = primitive.forward(*args, **params)
-        # A Python number stays one: a NumPy scalar in its place would widen float32 arrays it meets.
-        weak = args and np.ndim(value) == 0 and all(type(arg) in _NUMBERS for arg in args)
-        return value.item() if weak else value
-    tape = max(tapes, key=lambda candidate: candidate.birth)
-    inputs, parents = [], []
+    tape = None
+    for arg in args:
+        if isinstance(arg, Traced) and arg.tape is not tape and (tape is None or arg.tape.birth > tape.birth):
+            tape = arg.tape
+    if tape is None:
+        return _evaluate(primitive, args, params)
+    inputs, parents = list(args), []
     for position, arg in enumerate(args):
         if isinstance(arg, Traced) and arg.tape is tape:
-            inputs.append(arg.primal)
+            inputs[position] = arg.primal
             parents.append((position, arg.index))
-        else:
-            inputs.append(arg)
-    output = apply(primitive, *inputs, **params)
+    output = apply(primitive, tuple(inputs), params)
+    if primitive.pull is None and not tape.keeps_all:
+        return output
     return tape.record(primitive, tuple(inputs), params, tuple(parents), output)
+
+
+def _evaluate(primitive: Primitive, args: Any, params: Mapping[str, Any]) -> Any:
+    for arg in args:
+        if type(arg) not in _NUMBERS:
+            return primitive.forward(*args, **params)
+    if primitive.kernel is not None:
+        try:
+            return primitive.kernel(*args, **params)
+        except (ArithmeticError, ValueError, TypeError):
+            pass  # NumPy says inf or NaN where Python raises, and math has no complex numbers
+    value = primitive.forward(*args, **params)
+    # A Python number stays one: a NumPy scalar in its place would widen float32 arrays it meets.
+    number = args and np.ndim(value) == 0 and isinstance(value, (np.generic, np.ndarray))
+    return value.item() if number else value
 
 
 def elementwise(
     name: str,
     forward: Callable[..., Any],
     *partials: Callable[..., Any],
+    scalar: str = "",
     points: tuple[tuple[Any, ...], ...] = (),
     symbol: str = "",
 ) -> Primitive:
     """A broadcasting operation from its partial derivatives ``partial(output, *inputs)``, one an argument."""
 
-    def carry(position: int, flow: Any, output: Any, *inputs: Any) -> Any:
-        return _carried(flow, partials[position](output, *inputs))
+    def push(position: int, tangent: Any, output: Any, *inputs: Any) -> Any:
+        return carry(tangent, partials[position](output, *inputs))
+
+    def pull(position: int, cotangent: Any, output: Any, *inputs: Any) -> Any:
+        partial = partials[position](output, *inputs)
+        if type(partial) is float is type(cotangent):  # what carry does, without the call
+            product = cotangent * partial
+            return product if cotangent or product == product else 0.0
+        return carry(cotangent, _adjoint(partial))
 
     return Primitive(
-        name=name, forward=forward, push=carry, pull=carry, points=points, symbol=symbol, arity=len(partials)
+        name=name,
+        forward=forward,
+        push=push,
+        pull=pull,
+        scalar=scalar,
+        points=points,
+        symbol=symbol,
+        arity=len(partials),
+        pointwise=True,
     )
 
 
@@ -218,11 +286,12 @@ def linear(
     forward: Callable[..., Any],
     transpose: Callable[..., Any],
     *,
+    scalar: str = "",
     points: tuple[tuple[Any, ...], ...] = (),
     symbol: str = "",
     params: tuple[str, ...] = (),
 ) -> Primitive:
-    """An operation linear in its one array; ``transpose(cotangent, x, **params)`` is its transpose."""
+    """An operation linear in its one array; ``transpose(cotangent, x, **params)`` is its adjoint."""
 
     def push(position: int, tangent: Any, output: Any, x: Any, **given: Any) -> Any:
         return entry(tangent, **given)
@@ -231,7 +300,14 @@ def linear(
         return transpose(cotangent, x, **given)
 
     entry = Primitive(
-        name=name, forward=forward, push=push, pull=pull, points=points, symbol=symbol, params=params
+        name=name,
+        forward=forward,
+        push=push,
+        pull=pull,
+        scalar=scalar,
+        points=points,
+        symbol=symbol,
+        params=params,
     )
     return entry
 
@@ -241,11 +317,9 @@ def bilinear(
     forward: Callable[..., Any],
     left: Callable[..., Any],
     right: Callable[..., Any],
-    *,
-    points: tuple[tuple[Any, ...], ...] = (),
-    symbol: str = "",
+    **given: Any,
 ) -> Primitive:
-    """An operation linear in each of two arrays; ``left(g, a, b)``, ``right(g, a, b)`` are its transposes."""
+    """An operation linear in each of two arrays; ``left(g, a, b)``, ``right(g, a, b)`` are its adjoints."""
 
     def push(position: int, tangent: Any, output: Any, a: Any, b: Any) -> Any:
         return entry(tangent, b) if position == 0 else entry(a, tangent)
@@ -253,14 +327,29 @@ def bilinear(
     def pull(position: int, cotangent: Any, output: Any, a: Any, b: Any) -> Any:
         return (left, right)[position](cotangent, a, b)
 
-    entry = Primitive(name=name, forward=forward, push=push, pull=pull, points=points, symbol=symbol, arity=2)
+    entry = Primitive(name=name, forward=forward, push=push, pull=pull, arity=2, **given)
     return entry
+
+
+def piecewise_constant(name: str, forward: Callable[..., Any], **given: Any) -> Primitive:
+    """An operation whose derivative is 0 wherever it has one: comparisons, rounding, positions."""
+    return Primitive(name=name, forward=forward, **given)
 
 
 # The walks themselves need sums, products and reshapes; their rules are the first entries of the table.
 
 add: Primitive = elementwise(
-    "add", np.add, lambda y, a, b: 1.0, lambda y, a, b: 1.0, points=((2.0, -3.0),), symbol="{} + {}"
+    "add",
+    np.add,
+    lambda y, a, b: 1.0,
+    lambda y, a, b: 1.0,
+    scalar="a + b",
+    points=((2.0, -3.0),),
+    symbol="{} + {}",
+)
+
+negative: Primitive = linear(
+    "negative", np.negative, lambda g, x: negative(g), scalar="-a", points=((2.0,),), symbol="-{}"
 )
 
 multiply: Primitive = elementwise(
@@ -268,19 +357,69 @@ multiply: Primitive = elementwise(
     np.multiply,
     lambda y, a, b: b,
     lambda y, a, b: a,
+    scalar="a * b",
     points=((2.0, -3.0), (0.0, 5.0)),
     symbol="{} * {}",
 )
 
+conj: Primitive = linear("conj", np.conjugate, lambda g, x: conj(g), points=((2.0,),))
 
-def _carried(flow: Any, partial: Any) -> Any:
-    """Flow times partial; 0, as of a branch not taken, stays 0 where the partial is infinite or NaN."""
-    product = multiply(flow, partial)
-    finite = np.isfinite(primal_of(product))
-    if finite.all():
+# Linear over the real numbers: its adjoint embeds them. What flows back to a real operand goes through it.
+real: Primitive = linear("real", np.real, lambda g, x: g, points=((2.0,),))
+
+
+# What has passed through arrays as the number that its input was.
+as_number: Primitive = linear("number", lambda x: float(np.asarray(x).item()), lambda g, x: g)
+
+
+def carry(flow: Any, partial: Any) -> Any:
+    """Flow times partial; a flow of 0, as of a branch not taken, stays 0 though the partial be infinite."""
+    if type(partial) is float:
+        if partial == 1.0:
+            return flow
+        if partial == -1.0:
+            return negative(flow)
+        if type(flow) is float:
+            product = flow * partial
+            return product if flow or product == product else 0.0
+    elif not isinstance(flow, Traced) and not isinstance(partial, Traced):
+        return _strong_product(flow, partial)
+    return carried(flow, partial)
+
+
+def _strong_product(flow: Any, partial: Any) -> Any:
+    product = np.multiply(flow, partial)
+    if is_finite(product):
         return product
-    stopped = np.equal(primal_of(flow), 0) & ~finite
-    return where(stopped, 0.0, product) if np.any(stopped) else product
+    return np.where(_stopped(flow, partial), product.dtype.type(0), product)[()]
+
+
+def is_finite(x: Any) -> bool:
+    """Whether all entries are finite; most often one fast pass, a sum of squares, says so."""
+    if x.dtype.char in "fd" and math.isfinite(np.vdot(x, x)):
+        return True
+    return bool(np.isfinite(x).all())
+
+
+def _stopped(flow: Any, partial: Any) -> Any:
+    return np.equal(flow, 0) & ~np.isfinite(partial)
+
+
+stopped: Primitive = piecewise_constant("stopped", _stopped, arity=2, pointwise=True)
+
+carried: Primitive = bilinear(
+    "carried",
+    _strong_product,
+    lambda g, flow, partial: carried(where(stopped(flow, partial), 0.0, g), _adjoint(partial)),
+    lambda g, flow, partial: carried(g, _adjoint(flow)),
+    scalar="a * b if a else 0.0",
+    symbol="{} * {}",
+    pointwise=True,
+)
+
+
+def _adjoint(partial: Any) -> Any:
+    return conj(partial) if type(partial) is not float and is_complex(partial) else partial
 
 
 def _select(position: int, flow: Any, output: Any, condition: Any, a: Any, b: Any) -> Any:
@@ -292,8 +431,10 @@ where: Primitive = Primitive(
     forward=lambda condition, a, b: np.asarray(np.where(condition, a, b))[()],
     push=_select,
     pull=_select,
+    scalar="b if a else c",
     points=((True, 2.0, -3.0), (False, 2.0, -3.0)),
     arity=3,
+    pointwise=True,
 )
 
 reshape: Primitive = linear(
@@ -303,18 +444,29 @@ reshape: Primitive = linear(
     params=("shape",),
 )
 
+
+def _stretch(x: Any, *, shape: tuple[int, ...]) -> Any:
+    if math.prod(shape) > _CHEAPER_AS_VIEW:
+        return np.broadcast_to(x, shape)
+    out = np.empty(shape, np.result_type(x))
+    out[...] = x
+    return out
+
+
 broadcast_to: Primitive = linear(
     "broadcast_to",
-    lambda x, *, shape: np.broadcast_to(x, shape),
+    _stretch,
     lambda g, x, *, shape: sum_to(g, shape_of(x)),
     params=("shape",),
 )
 
 
-def _restore_axes(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+def restore_axes(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """Give a reduction's cotangent the shape of what was reduced."""
     shape = shape_of(x)
-    reduced = range(len(shape)) if axis is None else np.atleast_1d(axis) % max(len(shape), 1)
+    if axis is None:
+        return broadcast_to(reshape(g, shape=()) if keepdims else g, shape=shape)
+    reduced = np.atleast_1d(axis) % max(len(shape), 1)
     kept = tuple(1 if at in reduced else size for at, size in enumerate(shape))
     return broadcast_to(reshape(g, shape=kept), shape=shape)
 
@@ -322,7 +474,7 @@ def _restore_axes(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 reduce_sum: Primitive = linear(
     "sum",
     lambda x, *, axis=None, keepdims=False: np.sum(x, axis=axis, keepdims=keepdims),
-    lambda g, x, *, axis=None, keepdims=False: _restore_axes(g, x, axis, keepdims),
+    lambda g, x, *, axis=None, keepdims=False: restore_axes(g, x, axis, keepdims),
     params=("axis",),
 )
 
@@ -346,18 +498,20 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 
 def primal_of(x: Any) -> Any:
-    """The plain NumPy value under all enclosing derivatives."""
+    """The plain NumPy value under all enclosing tapes."""
     while isinstance(x, Traced):
         x = x.primal
     return x
 
 
+def is_complex(x: Any) -> bool:
+    """Whether a value, traced or not, is complex."""
+    x = primal_of(x)
+    if type(x) is np.ndarray or type(x) is np.float64:
+        kind: str = x.dtype.kind
+        return kind == "c"
+    return np.iscomplexobj(x)
+
+
 def _broadcast(x: Any, shape: tuple[int, ...]) -> Any:
     return x if shape_of(x) == shape else broadcast_to(x, shape=shape)
-
-
-def _total(parts: list[Any]) -> Any:
-    total = parts[0]
-    for part in parts[1:]:
-        total = add(total, part)
-    return total

@@ -46,7 +46,9 @@ def attach_own(native: Native, subject: Subject, modes: Sequence[str]) -> None:
             known = ", ".join(native.framework.modes)
             raise BadArgument("modes", f"modes that {native.framework.name} has: {known}", mode)
     if native.framework.name == "NumPy" and any(s.is_complex for s in (*subject.inputs, *subject.outputs)):
-        raise CannotVerify("no derivative is given, and the engine has none for complex numbers", _INSTEAD)
+        raise CannotVerify(
+            "no derivative is given, and that of the engine is not judged for complex numbers", _INSTEAD
+        )
     subject.claims = [_own_claim(mode, native, subject) for mode in modes]
     subject.derive = lambda weights: _gradient(native, subject, weights, modes)
 
@@ -120,7 +122,7 @@ def _own_claim(mode: str, native: Native, subject: Subject) -> Claim:
             return call(xs, given)
         except (GradcheckError, TypeError, AttributeError) as error:  # NumPy raises these of traced arrays
             raise CannotVerify(
-                f"no derivative is given, and the engine cannot follow the function ({_refusal(error)})",
+                f"no derivative is given, and the engine cannot follow the function ({one_line(error)})",
                 _INSTEAD,
             ) from error
 
@@ -128,12 +130,6 @@ def _own_claim(mode: str, native: Native, subject: Subject) -> Claim:
         return Claim("vjp" if mode == "reverse" else "jvp", engine, forward=forward, foreign=True)
     late = (lambda xs, given: call(xs, given, late=True)) if mode == "reverse" else None
     return Claim(MODES[mode], call, forward=forward, foreign=True, late=late)
-
-
-def _refusal(error: Exception) -> str:
-    """What kept the engine from following; NumPy says it in terms of its own machinery."""
-    text = one_line(error)
-    return "a NumPy function was called on a traced array" if "__array_ufunc__" in text else text
 
 
 def beside(x: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ NEITHER = np.array([0.0, 1.0])
 NO_FLOAT = "give at least one floating-point argument (write 3.0 rather than 3)."
 INSTEAD = "give vjp=, jvp=, grad= or jac=, or torch or JAX arrays."
 TREES = "return arrays or numbers, alone or in tuples, lists, dicts or dataclasses."
+RULELESS = "the engine has no derivative rule for {!r}; add one to gradcheck/engine/rules"
 LOST = "no derivative is given, and the engine cannot follow the function"
 
 
@@ -390,24 +391,24 @@ MISTAKES = {
     ),
     # what the engine cannot follow
     "a function of NumPy": (
-        np.log1p,
+        lambda x: np.nancumsum(x),
         X,
         {},
-        f"{LOST} (a NumPy function was called on a traced array); {INSTEAD}",
+        f"{LOST} ({RULELESS.format('numpy.nancumsum')}); {INSTEAD}",
     ),
     "a function of SciPy": (
-        lambda x: special.erf(x),
+        lambda x: special.kolmogorov(x),
         X,
         {},
-        f"{LOST} (a NumPy function was called on a traced array); {INSTEAD}",
+        f"{LOST} ({RULELESS.format('kolmogorov')}); {INSTEAD}",
     ),
     "several calls of NumPy": (
-        lambda x: np.where(x > 0, x, 0),
+        lambda x: np.sin(np.asarray(x)),
         X,
         {},
         (
-            f"{LOST} (a NumPy function was called on a traced array; "
-            f"call it from the namespace instead, for example xp.sin(x)); {INSTEAD}"
+            f"{LOST} (a NumPy array cannot hold a traced array; write np.stack for np.array, "
+            f"np.where or np.concatenate for an assignment, and no np.asarray); {INSTEAD}"
         ),
     ),
     "a function of math": (
@@ -415,33 +416,33 @@ MISTAKES = {
         0.3,
         {},
         (
-            f"{LOST} (float() would cut the derivative of a traced array; "
-            f"keep the array, it behaves as a number); {INSTEAD}"
+            f"{LOST} (float() would cut the derivative of a traced array; it behaves as a number: "
+            f"write np.sin(x) for math.sin(x), and np.stack for a[i] = x); {INSTEAD}"
         ),
     ),
     "a method of NumPy": (
-        lambda x: x.round(),
+        lambda x: x.searchsorted(0.5) * x,
         X,
         {},
-        f"{LOST} ('Array' object has no attribute 'round'); {INSTEAD}",
+        f"{LOST} ({RULELESS.format('numpy.ndarray.searchsorted')}); {INSTEAD}",
     ),
     "forward mode": (
-        np.log1p,
+        lambda x: np.nancumsum(x),
         X,
         {"modes": "forward"},
-        f"{LOST} (a NumPy function was called on a traced array); {INSTEAD}",
+        f"{LOST} ({RULELESS.format('numpy.nancumsum')}); {INSTEAD}",
     ),
     "complex numbers": (
         lambda z: z * z,
         1 + 2j,
         {},
-        f"no derivative is given, and the engine has none for complex numbers; {INSTEAD}",
+        f"no derivative is given, and that of the engine is not judged for complex numbers; {INSTEAD}",
     ),
     "complex outputs": (
         lambda x: x * 1j,
         X,
         {},
-        f"no derivative is given, and the engine has none for complex numbers; {INSTEAD}",
+        f"no derivative is given, and that of the engine is not judged for complex numbers; {INSTEAD}",
     ),
 }
 

@@ -1,0 +1,1 @@
+"""Plans: functions traced once and replayed as straight-line code."""

@@ -1,0 +1,68 @@
+"""Operations made of others that NumPy does in one pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from gradcheck.engine.core import Primitive, reshape
+from gradcheck.engine.plan.program import Op, Program, become, made
+from gradcheck.engine.rules.manipulation import permute_dims
+
+product: Primitive = Primitive(name="product", forward=np.dot, arity=2)
+inner: Primitive = Primitive(name="inner", forward=np.vdot, arity=2)
+
+
+def fused(program: Program) -> Program:
+    """The same program with sums as products where they are, and stacks of matrices as matrices."""
+    uses = Counter(id(x) for op in program.ops for x in op.inputs)
+    uses.update(map(id, program.outputs))
+    for op in program.ops:
+        if op.dtype is None or op.dtype.char not in "fd" or not op.size:
+            continue
+        if op.name == "sum":
+            _sum(op, uses)
+        elif op.name == "matmul" and all(x.dtype == op.dtype for x in op.inputs):
+            _matmul(op)
+    return Program(program.inputs, program.outputs, program.checked)
+
+
+def _sum(op: Op, uses: Counter[int]) -> None:
+    """A sum as a product, where it is one."""
+    (x,) = op.inputs
+    if not op.shape and x.name in ("multiply", "square") and uses[id(x)] == 1:
+        factors = x.inputs if x.name == "multiply" else x.inputs * 2
+        if all(factor.like(x) for factor in factors):
+            become(op, inner, factors, {})
+    elif op.params["axis"] != 0:
+        return
+    elif len(x.shape) == 2:
+        ones = np.ones(x.shape[0], x.dtype)
+        become(op, product, (Op(None, (), {}, ones.shape, ones.dtype, ones, risk=0), x), {})
+    elif x.name == "matmul" and len(x.shape) == 3 and uses[id(x)] == 1:
+        a, b = x.inputs
+        if a.name == "permute_dims" and tuple(a.params["axes"]) == (0, 2, 1) and len(b.shape) == 3:
+            left = _transposed(_flat(a.inputs[0], op.born), op.born)
+            become(op, product, (left, _flat(b, op.born)), {})
+
+
+def _matmul(op: Op) -> None:
+    """A product of matrices, of which a stack times one matrix is one."""
+    a, b = op.inputs
+    if len(a.shape) == len(b.shape) == 2:
+        op.primitive = product
+    elif len(b.shape) == 2 and a.name != "permute_dims":
+        whole = _flat(a, op.born)
+        flat = made(product, (whole, b), (whole.shape[0], b.shape[1]), op.born - 0.1, {})
+        become(op, reshape, (flat,), {"shape": op.shape})
+
+
+def _flat(op: Op, born: float) -> Op:
+    """A stack of matrices as one, their rows below one another."""
+    shape = (op.size // op.shape[-1], op.shape[-1])
+    return made(reshape, (op,), shape, born - 0.3, {"shape": shape})
+
+
+def _transposed(op: Op, born: float) -> Op:
+    return made(permute_dims, (op,), op.shape[::-1], born - 0.2, {"axes": (1, 0)})
