@@ -84,18 +84,18 @@ class Tape:
 
     def push(self, tangents: Mapping[int, Any]) -> dict[int, Any]:
         """Carry tangents of some nodes forward to every node that depends on them."""
-        flow = dict(tangents)
+        flow: list[Any] = [None] * len(self.nodes)
+        for index, tangent in tangents.items():
+            flow[index] = tangent
         for index, (primitive, inputs, params, parents, output) in enumerate(self.nodes):
-            if primitive is None:
-                continue
             total = None
             for position, parent in parents:
-                if parent in flow:
+                if flow[parent] is not None:
                     part = primitive.push(position, flow[parent], output, *inputs, **params)
-                    total = part if total is None else add(total, part)
+                    total = part if total is None else _together(total, part)
             if total is not None:
-                flow[index] = _broadcast(total, shape_of(output))
-        return flow
+                flow[index] = total if type(total) is float else _broadcast(total, shape_of(output))
+        return {index: tangent for index, tangent in enumerate(flow) if tangent is not None}
 
     def pull(
         self,
@@ -139,7 +139,7 @@ class Tape:
                     if is_complex(part) and not is_complex(inputs[position]):
                         part = real(part)
                 before = flow[parent]
-                flow[parent] = part if before is None else add(before, part)
+                flow[parent] = part if before is None else _together(before, part)
         return {index: flow[index] for index in kept if flow[index] is not None}
 
 
@@ -259,11 +259,15 @@ def elementwise(
     """A broadcasting operation from its partial derivatives ``partial(output, *inputs)``, one an argument."""
 
     def push(position: int, tangent: Any, output: Any, *inputs: Any) -> Any:
-        return carry(tangent, partials[position](output, *inputs))
+        partial = partials[position](output, *inputs)
+        if type(partial) is float is type(tangent):  # what carry does, without the call
+            product = tangent * partial
+            return product if tangent or product == product else 0.0
+        return carry(tangent, partial)
 
     def pull(position: int, cotangent: Any, output: Any, *inputs: Any) -> Any:
         partial = partials[position](output, *inputs)
-        if type(partial) is float is type(cotangent):  # what carry does, without the call
+        if type(partial) is float is type(cotangent):
             product = cotangent * partial
             return product if cotangent or product == product else 0.0
         return carry(cotangent, _adjoint(partial))
@@ -396,8 +400,12 @@ def _strong_product(flow: Any, partial: Any) -> Any:
 
 def is_finite(x: Any) -> bool:
     """Whether all entries are finite; most often one fast pass, a sum of squares, says so."""
-    if x.dtype.char in "fd" and math.isfinite(np.vdot(x, x)):
-        return True
+    if x.dtype.char in "fd":
+        flat = x.reshape(-1)
+        # In pieces that no BLAS shares among threads.
+        pieces = (flat[at : at + 8192] for at in range(0, flat.size, 8192)) if flat.size > 8192 else (flat,)
+        if all(math.isfinite(np.vdot(piece, piece)) for piece in pieces):
+            return True
     return bool(np.isfinite(x).all())
 
 
@@ -511,6 +519,10 @@ def is_complex(x: Any) -> bool:
         kind: str = x.dtype.kind
         return kind == "c"
     return np.iscomplexobj(x)
+
+
+def _together(a: Any, b: Any) -> Any:
+    return a + b if type(a) is float is type(b) else add(a, b)
 
 
 def _broadcast(x: Any, shape: tuple[int, ...]) -> Any:

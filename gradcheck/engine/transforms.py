@@ -122,8 +122,8 @@ def value_and_grad(f: Function, wrt: Wrt = 0) -> Function:
             tape = Tape(Array)  # the short way for one array
             x = tape.input(_floating(args[wrt]))
             output = f(*args[:wrt], x, *args[wrt + 1 :], **constants)
-            if type(primal_of(x)) is float and _is_on(output, tape) and type(primal_of(output)) is float:
-                # One number by another: forwards costs the same, and a plan of it stores nothing.
+            number = type(primal_of(x)) is float and _is_on(output, tape) and type(primal_of(output)) is float
+            if number:  # by a number: forwards costs the same, and a plan of it stores nothing
                 return output.primal, _owned(tape.push({x.index: 1.0}), output.index, x.primal)
             y, flow = _pulled(tape, output, (x.index,))
             return y, _owned(flow, x.index, x.primal)

@@ -123,6 +123,18 @@ def test_plans_in_small_blocks_answer_as_the_eager_engine(seeds, monkeypatch):
         assert not found, f"{found}\n{program}\n{plan.source}"
 
 
+@pytest.mark.parametrize("seed", [4520, 5055, 6790, 7170, 8015, 8103])
+def test_programs_that_were_once_answered_wrongly(seed):
+    program = generated(seed)
+    ones = [np.ones_like(x) for x in program.inputs]  # tangents that fold into constants
+    hvp = lambda *xs: engine.hvp(lambda *ys: program(engine.xp, *ys), xs, ones)  # noqa: E731
+    for question in (value_and_gradient(program), values(program), hvp, curvature(program)):
+        answer, plan = compiled(question, program)
+        eager = question(*program.inputs)
+        found = disagreement(answer, eager, program.dtype) or difference(answer, eager, numbers=False)
+        assert not found, f"{found}\n{program}\n{plan.source}"
+
+
 LONG_SHAPES = ((70_000,), (), (1,), (250, 300), (300,), (250, 1))
 LONG_STEPS = tuple(
     name

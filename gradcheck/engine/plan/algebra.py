@@ -145,7 +145,9 @@ class Builder:
             small = sum(op.size for op in inputs) + int(np.prod(like.shape)) <= _SMALL
             if small and primitive is not broadcast_to:
                 with np.errstate(all="ignore"):
-                    return self.constant(apply(primitive, tuple(op.constant for op in inputs), params))
+                    value = apply(primitive, tuple(op.constant for op in inputs), params)
+                kept = like.dtype is None or np.result_type(value) == like.dtype
+                return self.constant(value if kept else np.asarray(value, like.dtype)[()])
         if primitive.pointwise:
             plain = tuple(map(_bare, inputs))
             bare = tuple(self._weak(op, plain, like) for op in plain)
@@ -594,10 +596,17 @@ def _summed(build: Builder, like: Any, a: Op, *, axis: Any = None, keepdims: boo
         for factor, constant in ((x, y), (y, x)) if a.name == "multiply" else ((x, y),):
             if constant.number is not None and not _tame(constant.number):
                 continue
-            if factor.shape == a.shape and constant.risk < 2 and _is_constant_along(constant, a.shape, axis):
+            if (
+                factor.shape == a.shape
+                and (constant.risk < 2 or _has_shares(constant))
+                and _is_constant_along(constant, a.shape, axis)
+            ):
                 assert a.primitive is not None
+                build.checked |= constant.risk == 2
                 fixed = _without_axes(build, constant, a.shape, axis)
                 return build.pointwise(a.primitive, total(factor), fixed)
+    if a.name == "matmul" and axis == len(a.shape) - 2 and len(a.inputs[0].shape) == len(a.shape):
+        return _rows_summed(build, like, a, axis)
     if (
         a.name in ("add", "subtract")
         and any(map(_has_shares, a.inputs))
@@ -607,6 +616,16 @@ def _summed(build: Builder, like: Any, a: Op, *, axis: Any = None, keepdims: boo
         if x is y and c == (-d if a.name == "add" else d):
             return build.constant(0.0)  # nothing flows into a maximum that was taken off
     return None
+
+
+def _rows_summed(build: Builder, like: Any, a: Op, axis: int) -> Op:
+    """The sum of the rows of a product: the sum of the rows of its first factor, times the second."""
+    assert a.primitive is not None
+    first, second = a.inputs
+    kept = _Like((*first.shape[:-2], 1, first.shape[-1]), first.dtype)
+    summed = build.apply(reduce_sum, (first,), {"axis": axis, "keepdims": True}, kept)
+    row = build.apply(a.primitive, (summed, second), {}, _Like((*a.shape[:-2], 1, a.shape[-1]), a.dtype))
+    return _reshape(build, row, like.shape)
 
 
 def _has_shares(op: Op, depth: int = 4) -> bool:

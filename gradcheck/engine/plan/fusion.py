@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 
 from gradcheck.engine.core import Primitive, reshape
 from gradcheck.engine.plan.program import Op, Program, become, made
+from gradcheck.engine.rules.linear_algebra import matmul_matrices
 from gradcheck.engine.rules.manipulation import permute_dims
 
 product: Primitive = Primitive(name="product", forward=np.dot, arity=2)
+row_products: Primitive = Primitive(name="row_products", forward=np.vecdot, arity=2)
 inner: Primitive = Primitive(name="inner", forward=np.vdot, arity=2)
 
 
@@ -35,16 +38,24 @@ def _sum(op: Op, uses: Counter[int]) -> None:
         factors = x.inputs if x.name == "multiply" else x.inputs * 2
         if all(factor.like(x) for factor in factors):
             become(op, inner, factors, {})
+    elif x.name == "square" and uses[id(x)] == 1 and op.params["axis"] == len(x.shape) - 1:
+        become(op, row_products, x.inputs * 2, {})
+    elif len(x.shape) > 2 and op.params["axis"] == len(x.shape) - 2 and x.name != "matmul":
+        become(op, matmul_matrices, (_ones(x.shape[-2], x.dtype), x), {})  # NumPy sums such an axis slowly
     elif op.params["axis"] != 0:
         return
     elif len(x.shape) == 2:
-        ones = np.ones(x.shape[0], x.dtype)
-        become(op, product, (Op(None, (), {}, ones.shape, ones.dtype, ones, risk=0), x), {})
+        become(op, product, (_ones(x.shape[0], x.dtype), x), {})
     elif x.name == "matmul" and len(x.shape) == 3 and uses[id(x)] == 1:
         a, b = x.inputs
         if a.name == "permute_dims" and tuple(a.params["axes"]) == (0, 2, 1) and len(b.shape) == 3:
             left = _transposed(_flat(a.inputs[0], op.born), op.born)
             become(op, product, (left, _flat(b, op.born)), {})
+
+
+def _ones(count: int, dtype: Any) -> Op:
+    ones = np.ones(count, dtype)
+    return Op(None, (), {}, ones.shape, ones.dtype, ones, risk=0)
 
 
 def _matmul(op: Op) -> None:

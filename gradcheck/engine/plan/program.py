@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -84,7 +86,7 @@ class Program:
     def __post_init__(self) -> None:
         self.ops = live(self.outputs)
         if self.scalar:
-            self.ops = on_demand(reversed(self.outputs))  # a slope's values with it, rather than long before
+            self.ops = short_branches_first(self.ops)
 
     @property
     def has_numbers(self) -> bool:
@@ -109,27 +111,34 @@ def live(outputs: Iterable[Op]) -> list[Op]:
     return sorted(found.values(), key=lambda op: op.born)
 
 
-def on_demand(outputs: Iterable[Op]) -> list[Op]:
-    """The operations that outputs depend on, youngest operands first, the others as late as they can."""
+def short_branches_first(ops: Sequence[Op]) -> list[Op]:
+    """Operations in another order: of those that are ready, the one on which least depends.
 
-    def operands(op: Op) -> Iterator[Op]:
-        return iter(sorted(op.inputs, key=lambda x: -x.born))
-
-    ordered: list[Op] = []
-    seen: set[int] = set()
-    for output in outputs:
-        stack = [(output, operands(output))] if id(output) not in seen else []
-        seen.add(id(output))
-        while stack:
-            op, rest = stack[-1]
-            child = next((x for x in rest if id(x) not in seen), None)
-            if child is not None:
-                seen.add(id(child))
-                stack.append((child, operands(child)))
-                continue
-            stack.pop()
-            if op.primitive is not None:
-                ordered.append(op)
+    What leads nowhere far is done while its operands are at hand: a slope right after its value.
+    """
+    height: dict[int, int] = {}
+    for op in reversed(ops):
+        above = height.setdefault(id(op), 0) + 1
+        for x in op.inputs:
+            height[id(x)] = max(height.get(id(x), 0), above)
+    known = set(map(id, ops))
+    users: dict[int, list[Op]] = defaultdict(list)
+    missing: dict[int, int] = {}
+    for op in ops:
+        operands = {id(x) for x in op.inputs} & known
+        missing[id(op)] = len(operands)
+        for operand in operands:
+            users[operand].append(op)
+    ready = [(height[id(op)], op.born, op) for op in ops if not missing[id(op)]]
+    heapify(ready)
+    ordered = []
+    while ready:
+        *_, op = heappop(ready)
+        ordered.append(op)
+        for user in users[id(op)]:
+            missing[id(user)] -= 1
+            if not missing[id(user)]:
+                heappush(ready, (height[id(user)], user.born, user))
     return ordered
 
 

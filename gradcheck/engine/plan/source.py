@@ -14,11 +14,11 @@ from gradcheck.engine.core import Primitive
 from gradcheck.engine.plan.blocks import BLOCK, Region, last_uses, scheduled
 from gradcheck.engine.plan.buffers import Arena
 from gradcheck.engine.plan.machine import can_loop, compiled, loop
-from gradcheck.engine.plan.program import Op, Program, frozen, is_basic
+from gradcheck.engine.plan.memory import LASTING, Temporaries, hosts, is_contiguous, is_view, writes
+from gradcheck.engine.plan.program import Op, Program, frozen
 
 _OPERATORS = re.compile(r"[-+*/ abc0-9.]*")  # such a scalar expression is right for NumPy scalars too
-_VIEWS = frozenset({"permute_dims", "expand_dims", "flip", "squeeze"})
-# Views that need not be taken anew in every call.
+# Views by functions that never copy.
 _LOOKS: dict[str, Callable[..., Any]] = {
     "broadcast_to": np.broadcast_to,
     "getitem": lambda x, key: _at(x, key),
@@ -27,34 +27,6 @@ _LOOKS: dict[str, Callable[..., Any]] = {
 _REUSABLE = frozenset("biufc")  # kinds of dtypes that buffers hold
 LONG = 256  # operations from which names of numbers are used again, so that their floats stay in the cache
 _EXTREMES = {"max": np.maximum, "min": np.minimum}
-
-
-class Temporaries:
-    """Names of arrays of a block's size; one is used again once its value is no longer needed.
-
-    ``scratch`` are blocks of results with their dtypes and the operations that write them: until then they
-    serve as temporaries.
-    """
-
-    def __init__(self, scratch: Mapping[str, tuple[Any, int]]) -> None:
-        self.dtypes: list[np.dtype[Any]] = []
-        self._scratch = scratch
-        self._free = list(scratch)
-
-    def take(self, dtype: np.dtype[Any], until: int) -> str:
-        """A temporary of a dtype, needed until an operation."""
-        for name in reversed(self._free):
-            known, written = self._scratch.get(name) or (self.dtypes[int(name[1:])], until)
-            if known == dtype and until <= written:
-                self._free.remove(name)
-                return name
-        self.dtypes.append(dtype)
-        return f"t{len(self.dtypes) - 1}"
-
-    def give(self, name: str) -> None:
-        """A temporary's value is no longer needed; other names are not minded."""
-        if (name[:1] == "t" or name in self._scratch) and name not in self._free:
-            self._free.append(name)
 
 
 class Writer:
@@ -79,7 +51,7 @@ class Writer:
         self._contiguous: set[int] = set()  # results that a region may write as one line of entries
         self._placed: set[int] = set()  # parts that do lie there
         self._uses = self._last_uses()
-        self._hosts = _hosts(program, self._uses)
+        self._hosts = hosts(program, self._uses)
         self._fresh = {id(self._root(op)) for op in program.outputs} | set(map(id, program.outputs))
         self._fresh |= set(self._hosts.values())
         self._known: dict[Any, str] = {}
@@ -221,7 +193,7 @@ class Writer:
                 continue
             for part, key in zip(op.inputs, op.params["keys"], strict=True):
                 taken = id(part) in homes or id(part) in outputs
-                if not taken and _writes(part) and part.shape and part.dtype == op.dtype:
+                if not taken and writes(part) and part.shape and part.dtype == op.dtype:
                     homes[id(part)] = (op, key)
         return homes
 
@@ -265,6 +237,7 @@ class Writer:
             return False
         if id(op) in self._homes:
             self._part(op)
+            forward = np.matmul if op.name == "product" else forward  # np.dot wants an array in one piece
         else:
             buffer = self._dying(op) if isinstance(forward, np.ufunc) and not inner else None
             self._put(op, self.arena.take(op.size * op.dtype.itemsize) if buffer is None else buffer)
@@ -496,9 +469,7 @@ class Writer:
         assert op.primitive is not None
         look = partial(_LOOKS.get(op.name, op.primitive.forward), **op.params)
         self._base[id(op)] = base
-        lasting = op.name in _VIEWS or op.name in _LOOKS
-        if op.name == "reshape":
-            lasting = _is_contiguous(base)
+        lasting = is_contiguous(base) if op.name == "reshape" else op.name in LASTING
         if id(base) in self._buffer and lasting:
             number = self.arena.derived(int(self.text(base)[1:]), (op.name, id(op)), look)
             self._buffer[id(op)] = self._buffer[id(base)]
@@ -523,48 +494,7 @@ def _filled(template: str, operands: Sequence[str]) -> str:
     return re.sub(r"\b[abc]\b", lambda found: operands["abc".index(found[0])], template)
 
 
-def is_view(op: Op) -> bool:
-    """Whether a value shares the memory of its operand."""
-    if op.name == "broadcast_to":
-        return op.inputs[0].dtype is not None
-    if op.name == "reshape":
-        return op.inputs[0].dtype is not None  # or else a copy
-    if op.name == "getitem":
-        return bool(op.shape) and is_basic(op.params["key"])  # a single entry is a copy
-    return op.name in _VIEWS or op.aliases
-
-
-def _is_contiguous(op: Op) -> bool:
-    """Whether a value in a buffer lies in one piece, so that its reshape is a view."""
-    return not is_view(op) or (op.name == "reshape" and _is_contiguous(op.inputs[0]))
-
-
-def _hosts(program: Program, uses: Mapping[int, int]) -> dict[int, int]:
-    """What is written in place on the way to an output: operation to the operand that it replaces."""
-    hosts: dict[int, int] = {}
-    waiting = [op for op in program.outputs if op.primitive is not None]
-    for op in waiting:
-        if not op.shape or op.primitive is None or not isinstance(op.primitive.forward, np.ufunc):
-            continue
-        if not op.primitive.pointwise or id(op) in hosts:
-            continue
-        for x in op.inputs:
-            if _writes(x) and x.like(op) and uses[id(x)] == id(op):
-                hosts[id(op)] = id(x)
-                waiting.append(x)
-                break
-    return hosts
-
-
 def _at(x: Any, key: Any) -> Any:
     """A view, also of a single entry."""
     keys = key if isinstance(key, tuple) else (key,)
     return x[keys] if Ellipsis in keys else x[(*keys, ...)]
-
-
-def _writes(op: Op) -> bool:
-    """Whether an operation can write its result where it is told to."""
-    if op.primitive is None:
-        return False
-    plain = isinstance(op.primitive.forward, np.ufunc) and op.primitive.pointwise
-    return plain or op.name in ("assemble", "matmul", "product", "where", "sum")

@@ -33,8 +33,8 @@ cosh: Primitive = elementwise(
 def _sech_squares(x: Any) -> Any:
     if np.iscomplexobj(x):
         return 1 / np.square(np.cosh(x))
-    e = np.exp(-2.0 * np.abs(x))
-    return 4.0 * e / np.square(1.0 + e)
+    e = np.exp(np.multiply(np.abs(x), -2.0))
+    return np.multiply(e, 4.0) / np.square(np.add(e, 1.0))
 
 
 # 1 / cosh^2; 1 - tanh^2 is 0 from x = 19 on, and cosh overflows.
