@@ -264,7 +264,7 @@ def untransposed(build: Any, like: Any, a: Any, *, axes: Any) -> Any:
     ("name", "wrong"), [("multiply", doubled), ("add", swapped), ("permute_dims", untransposed)]
 )
 def test_a_wrong_identity_is_noticed(name, wrong, monkeypatch):
-    monkeypatch.setitem(algebra._RULES, name, [wrong, *algebra._RULES.get(name, ())])
+    monkeypatch.setitem(algebra.IDENTITIES, name, [wrong, *algebra.IDENTITIES.get(name, ())])
     noticed = 0
     for program in map(generated, range(100)):
         question = value_and_gradient(program)

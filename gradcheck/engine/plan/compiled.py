@@ -10,8 +10,9 @@ from types import FunctionType
 from typing import Any
 
 from gradcheck.engine.core import Traced, is_finite
-from gradcheck.engine.plan.algebra import Builder
+from gradcheck.engine.plan.algebra import IDENTITIES
 from gradcheck.engine.plan.assembly import assembled
+from gradcheck.engine.plan.build import Builder
 from gradcheck.engine.plan.fusion import fused
 from gradcheck.engine.plan.machine import require_numba
 from gradcheck.engine.plan.program import Program
@@ -33,7 +34,8 @@ def compile(f: Callable[..., Any], *, numba: bool = False) -> Callable[..., Any]
     ----------
     f
         A function of arrays and numbers, for example ``engine.value_and_grad(loss)``. What it does may
-        depend on shapes, dtypes and arguments that are no data, and not on the data in its arrays.
+        depend on shapes, dtypes and arguments that are no data, and not on the data in its arrays. What it
+        closes over is taken as it is at the first call.
     numba
         Do long pointwise work in loops that numba compiles to machine code, in seconds at the first call.
 
@@ -127,7 +129,7 @@ def _written(f: Callable[..., Any], args: Sequence[Any], numba: bool) -> tuple[s
 
 def _program(f: Callable[..., Any], args: Sequence[Any], data: Sequence[Any]) -> tuple[Program, Any]:
     tape, output = record(lambda *boxes: f(*_filled(args, iter(boxes))), data)
-    build = Builder()
+    build = Builder(IDENTITIES)
     values = build.read(tape.nodes)
     outputs = []
     for x in _everything(output):
