@@ -404,6 +404,8 @@ def _path(power: int, direction: Mapping[int, float]) -> tuple[tuple[int, int, f
 
 
 def _coefficient(cell: Any, order: int) -> Any:
+    if isinstance(cell, np.ndarray):
+        cell = cell.item()  # an array without axes, put into an array of objects as it is
     if hasattr(cell, "coefficient"):
         return cell.coefficient(order)
     return arb(float(cell)) if order == 0 else arb(0)

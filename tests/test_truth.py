@@ -642,3 +642,16 @@ def test_a_function_that_computes_in_floats_is_judged_by_measured_slopes(factor)
     for entry, value in zip(truth.entries, factor * right, strict=True):
         within = abs(float(entry.low.mid()) - value) <= 4 * entry.bound
         assert within == (factor == 1.0)
+
+
+def test_an_entry_that_is_an_array_without_axes_is_no_constant():
+    def wrapped(xp, x):
+        entries = np.empty(2, dtype=object)
+        for at in range(2):
+            entry = np.empty((), dtype=object)
+            entry[()] = x[at] ** 2
+            entries[at] = entry
+        return entries if isinstance(x, np.ndarray) and x.dtype == object else x**2
+
+    certified = truth(of(wrapped, x=[3.0, 5.0]), "jvp")
+    assert [entry.text() for entry in certified.entries] == ["6", "10"]
