@@ -16,7 +16,7 @@ from gradcheck.engine.plan.build import Builder, Like, Rule
 from gradcheck.engine.plan.hazards import is_sum_of_shares
 from gradcheck.engine.plan.program import Op
 from gradcheck.engine.rules.comparison import greater, greater_equal
-from gradcheck.engine.rules.elementary import divide, power, sqrt, square, subtract
+from gradcheck.engine.rules.elementary import absolute, divide, exp, power, sqrt, square, subtract
 from gradcheck.engine.rules.manipulation import permute_dims
 
 _TAME = 2.0**64  # numbers up to this, and down to its reciprocal, may change places in a product
@@ -224,6 +224,18 @@ def _lowered(build: Builder, like: Any, a: Op, b: Op) -> Op | None:
         return None
     whole = build.known(power, a, b.inputs[0])
     return build.pointwise(divide, whole, a) if whole is not None else None
+
+
+@identity("sech_squared")
+def _by_exponential(build: Builder, like: Any, x: Op) -> Op | None:
+    """4 e / (1 + e)^2 for e = exp(-2 |x|), in steps that write where they are told."""
+    if like.dtype is None or like.dtype.kind != "f":
+        return None
+    e = build.pointwise(exp, build.pointwise(multiply, -2.0, build.pointwise(absolute, x)))
+    whole = build.pointwise(square, build.pointwise(add, e, 1.0))
+    slope = build.pointwise(divide, build.pointwise(multiply, 4.0, e), whole)
+    slope.risk = min(x.risk, 1)
+    return slope
 
 
 @identity("falls")
