@@ -252,9 +252,7 @@ def elementwise(
     name: str,
     forward: Callable[..., Any],
     *partials: Callable[..., Any],
-    scalar: str = "",
-    points: tuple[tuple[Any, ...], ...] = (),
-    symbol: str = "",
+    **given: Any,
 ) -> Primitive:
     """A broadcasting operation from its partial derivatives ``partial(output, *inputs)``, one an argument."""
 
@@ -272,28 +270,15 @@ def elementwise(
             return product if cotangent or product == product else 0.0
         return carry(cotangent, _adjoint(partial))
 
-    return Primitive(
-        name=name,
-        forward=forward,
-        push=push,
-        pull=pull,
-        scalar=scalar,
-        points=points,
-        symbol=symbol,
-        arity=len(partials),
-        pointwise=True,
-    )
+    arity = len(partials)
+    return Primitive(name=name, forward=forward, push=push, pull=pull, arity=arity, pointwise=True, **given)
 
 
 def linear(
     name: str,
     forward: Callable[..., Any],
     transpose: Callable[..., Any],
-    *,
-    scalar: str = "",
-    points: tuple[tuple[Any, ...], ...] = (),
-    symbol: str = "",
-    params: tuple[str, ...] = (),
+    **options: Any,
 ) -> Primitive:
     """An operation linear in its one array; ``transpose(cotangent, x, **params)`` is its adjoint."""
 
@@ -303,16 +288,7 @@ def linear(
     def pull(position: int, cotangent: Any, output: Any, x: Any, **given: Any) -> Any:
         return transpose(cotangent, x, **given)
 
-    entry = Primitive(
-        name=name,
-        forward=forward,
-        push=push,
-        pull=pull,
-        scalar=scalar,
-        points=points,
-        symbol=symbol,
-        params=params,
-    )
+    entry = Primitive(name=name, forward=forward, push=push, pull=pull, **options)
     return entry
 
 

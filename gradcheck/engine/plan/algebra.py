@@ -18,6 +18,7 @@ from gradcheck.engine.plan.program import Op
 from gradcheck.engine.rules.comparison import greater, greater_equal
 from gradcheck.engine.rules.elementary import absolute, divide, exp, power, sqrt, square, subtract
 from gradcheck.engine.rules.manipulation import permute_dims
+from gradcheck.engine.rules.rows import axes_of, kept_shape
 
 _TAME = 2.0**64  # numbers up to this, and down to its reciprocal, may change places in a product
 IDENTITIES: dict[str, list[Rule]] = {}
@@ -314,8 +315,7 @@ def _summed(build: Builder, like: Any, a: Op, *, axis: Any = None, keepdims: boo
     if not a.shape or axis == ():
         return a
     if keepdims:
-        gone = range(len(a.shape)) if axis is None else np.atleast_1d(axis)
-        shape = tuple(size for at, size in enumerate(a.shape) if at not in gone)
+        shape = kept_shape(a, axis, keepdims=False)
         reduced = build.apply(reduce_sum, (a,), {"axis": axis, "keepdims": False}, Like(shape, like.dtype))
         return build.apply(reshape, (reduced,), {"shape": like.shape}, like)
 
@@ -334,11 +334,11 @@ def _summed(build: Builder, like: Any, a: Op, *, axis: Any = None, keepdims: boo
             if (
                 factor.shape == a.shape
                 and (constant.risk < 2 or _has_shares(constant))
-                and _is_constant_along(constant, a.shape, axis)
+                and _is_constant_along(constant, a, axis)
             ):
                 assert a.primitive is not None
                 build.checked |= constant.risk == 2
-                fixed = _without_axes(build, constant, a.shape, axis)
+                fixed = _without_axes(build, constant, a, axis)
                 return build.pointwise(a.primitive, total(factor), fixed)
     if a.name == "matmul" and axis == len(a.shape) - 2 and len(a.inputs[0].shape) == len(a.shape):
         return _rows_summed(build, like, a, axis)
@@ -371,16 +371,14 @@ def _has_shares(op: Op, depth: int = 4) -> bool:
     return depth > 0 and op.name in products and any(_has_shares(x, depth - 1) for x in op.inputs)
 
 
-def _is_constant_along(op: Op, shape: tuple[int, ...], axis: Any) -> bool:
-    """Whether a value that is broadcast to a shape is the same all along the axes."""
-    lead = len(shape) - len(op.shape)
-    axes = range(len(shape)) if axis is None else [int(at) % len(shape) for at in np.atleast_1d(axis)]
-    return all(at < lead or op.shape[at - lead] == 1 for at in axes)
+def _is_constant_along(op: Op, whole: Op, axis: Any) -> bool:
+    """Whether a value that is broadcast to the shape of another is the same all along the axes."""
+    lead = len(whole.shape) - len(op.shape)
+    return all(at < lead or op.shape[at - lead] == 1 for at in axes_of(whole, axis))
 
 
-def _without_axes(build: Builder, op: Op, shape: tuple[int, ...], axis: Any) -> Op:
+def _without_axes(build: Builder, op: Op, whole: Op, axis: Any) -> Op:
     """A value that is constant along reduced axes, in a shape that broadcasts to what they leave."""
-    lead = len(shape) - len(op.shape)
-    gone = range(len(shape)) if axis is None else np.atleast_1d(axis)
+    lead, gone = len(whole.shape) - len(op.shape), axes_of(whole, axis)
     kept = tuple(size for at, size in enumerate(op.shape, lead) if at not in gone)
     return op if kept == op.shape else _reshape(build, op, kept)

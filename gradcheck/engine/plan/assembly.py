@@ -7,16 +7,15 @@ products; here the factors of all steps are stacked and multiplied once.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from gradcheck.engine.core import Primitive, reshape
-from gradcheck.engine.plan.fusion import product
+from gradcheck.engine.core import Primitive
+from gradcheck.engine.plan.fusion import flat, product, transposed
 from gradcheck.engine.plan.program import Op, Program, become, is_basic, made
-from gradcheck.engine.rules.manipulation import getitem, permute_dims
+from gradcheck.engine.rules.manipulation import getitem
 
 
 def _lay(*parts: Any, keys: Sequence[Any], shape: tuple[int, ...], full: bool) -> Any:
@@ -32,8 +31,7 @@ assemble: Primitive = Primitive(name="assemble", forward=_lay, sequence=True)
 def assembled(program: Program) -> Program:
     """The same program without sums of scattered parts, and with sums of products as one."""
     for rewrite in (_parts, _products):
-        uses = Counter(id(x) for op in program.ops for x in op.inputs)
-        uses.update(map(id, program.outputs))
+        uses = program.uses()
         inner = {id(x) for op in program.ops if op.name == "add" for x in op.inputs if uses[id(x)] == 1}
         homes = {id(x): op for op in program.ops if op.name == "assemble" for x in op.inputs}
         for op in program.ops:
@@ -84,13 +82,8 @@ def _products(op: Op, terms: Sequence[Op], homes: Mapping[int, Op]) -> None:
     if home is not None:
         pairs.sort(key=lambda pair: _place(home, pair[1]))
     left, right = (_stacked([pair[at] for pair in pairs], homes, op.born) for at in (0, 1))
-    rows = left.shape[0] * left.shape[1]
-    a, b = (
-        made(reshape, (x,), (rows, x.shape[2]), op.born - 0.2, {"shape": (rows, x.shape[2])})
-        for x in (left, right)
-    )
-    transposed = made(permute_dims, (a,), a.shape[::-1], op.born - 0.1, {"axes": (1, 0)})
-    become(op, product, (transposed, b), {})
+    a, b = (flat(x, op.born - 0.2) for x in (left, right))
+    become(op, product, (transposed(a, op.born - 0.1), b), {})
 
 
 def _is_transposed_product(op: Op) -> bool:
@@ -102,11 +95,9 @@ def _is_transposed_product(op: Op) -> bool:
 
 
 def _place(home: Op, part: Op) -> int:
-    key = (
-        next(key for key, x in zip(home.params["keys"], home.inputs, strict=True) if x is part)
-        if any(x is part for x in home.inputs)
-        else -1
-    )
+    """The first index at which a part lies in an assembled array; -1 where it has none."""
+    keys = zip(home.params["keys"], home.inputs, strict=True)
+    key = next((key for key, x in keys if x is part), -1)
     return key if isinstance(key, int) else -1
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from gradcheck.engine.core import Node, Primitive, apply, broadcast_to
 from gradcheck.engine.plan.hazards import covered_by, is_masked, risk_of
 from gradcheck.engine.plan.program import Op, describe, frozen
+from gradcheck.engine.rules.rows import axes_of
 
 _EXACT = 1 << 53  # integers below this are floats
 _SMALL = 4096  # constants up to this many entries are folded
@@ -75,7 +76,7 @@ class Builder:
         inputs = tuple(inputs)
         if primitive.name in _REDUCTIONS:
             axis, kept = params.get("axis"), bool(params.get("keepdims"))
-            params = {**params, "axis": _axes(axis, len(inputs[0].shape)), "keepdims": kept}
+            params = {**params, "axis": _one_way(axis, inputs[0]), "keepdims": kept}
         if primitive.name in ("add", "multiply"):
             inputs = _sorted(inputs, numbers_first=primitive.name == "multiply")
         if inputs and all(op.primitive is None and op.constant is not None for op in inputs):
@@ -141,19 +142,17 @@ class Builder:
         return self._make(broadcast_to, (op,), {"shape": like.shape}, like)
 
     def _make(self, primitive: Primitive, inputs: tuple[Op, ...], params: Mapping[str, Any], like: Any) -> Op:
-        covered = covered_by(primitive.name, inputs, params, like)
-        masked = is_masked(primitive, inputs, covered)
-        risk = risk_of(primitive, inputs)
         key = (id(primitive), tuple(map(id, inputs)), frozen(params))
         if key not in self._known:
+            covered = covered_by(primitive.name, inputs, params, like)
             self._known[key] = Op(
                 primitive,
                 inputs,
                 dict(params),
                 like.shape,
                 like.dtype,
-                risk=risk,
-                masked=masked,
+                risk=risk_of(primitive, inputs),
+                masked=is_masked(primitive, inputs, covered),
                 covered=None if covered is not None and covered.all() else covered,
                 born=len(self._known),
             )
@@ -183,12 +182,12 @@ def _sorted(inputs: tuple[Op, ...], *, numbers_first: bool) -> tuple[Op, ...]:
     return (b, a) if b.born < a.born else (a, b)
 
 
-def _axes(axis: Any, rank: int) -> Any:
+def _one_way(axis: Any, op: Op) -> Any:
     """One way to write the axes of a reduction."""
-    if axis is None:
+    axes = axes_of(op, None if axis is None else tuple(map(int, np.atleast_1d(axis))))
+    if axis is None or len(axes) == len(op.shape):
         return None
-    axes = tuple(sorted(int(at) % rank for at in np.atleast_1d(axis)))
-    return None if len(axes) == rank else axes[0] if len(axes) == 1 else axes
+    return axes[0] if len(axes) == 1 else axes
 
 
 def bare(op: Op) -> Op:

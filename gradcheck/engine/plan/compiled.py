@@ -22,9 +22,7 @@ from gradcheck.engine.plan.source import Writer
 from gradcheck.engine.trees import flatten
 
 MOST_PLANS = 64
-
-
-_python = compile
+_python = compile  # Python's own, of which this module's takes the name
 
 
 def compile(f: Callable[..., Any], *, numba: bool = False) -> Callable[..., Any]:  # noqa: A001 - the public name

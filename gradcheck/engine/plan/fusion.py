@@ -19,8 +19,7 @@ inner: Primitive = Primitive(name="inner", forward=np.vdot, arity=2)
 
 def fused(program: Program) -> Program:
     """The same program with sums as products where they are, and stacks of matrices as matrices."""
-    uses = Counter(id(x) for op in program.ops for x in op.inputs)
-    uses.update(map(id, program.outputs))
+    uses = program.uses()
     for op in program.ops:
         if op.dtype is None or op.dtype.char not in "fd" or not op.size:
             continue
@@ -49,8 +48,8 @@ def _sum(op: Op, uses: Counter[int]) -> None:
     elif x.name == "matmul" and len(x.shape) == 3 and uses[id(x)] == 1:
         a, b = x.inputs
         if a.name == "permute_dims" and tuple(a.params["axes"]) == (0, 2, 1) and len(b.shape) == 3:
-            left = _transposed(_flat(a.inputs[0], op.born), op.born)
-            become(op, product, (left, _flat(b, op.born)), {})
+            left = transposed(flat(a.inputs[0], op.born - 0.3), op.born - 0.2)
+            become(op, product, (left, flat(b, op.born - 0.3)), {})
 
 
 def _ones(count: int, dtype: Any) -> Op:
@@ -64,16 +63,17 @@ def _matmul(op: Op) -> None:
     if len(a.shape) == len(b.shape) == 2:
         op.primitive = product
     elif len(b.shape) == 2 and a.name != "permute_dims":
-        whole = _flat(a, op.born)
-        flat = made(product, (whole, b), (whole.shape[0], b.shape[1]), op.born - 0.1, {})
-        become(op, reshape, (flat,), {"shape": op.shape})
+        rows = flat(a, op.born - 0.3)
+        answer = made(product, (rows, b), (rows.shape[0], b.shape[1]), op.born - 0.1, {})
+        become(op, reshape, (answer,), {"shape": op.shape})
 
 
-def _flat(op: Op, born: float) -> Op:
+def flat(op: Op, born: float) -> Op:
     """A stack of matrices as one, their rows below one another."""
     shape = (op.size // op.shape[-1], op.shape[-1])
-    return made(reshape, (op,), shape, born - 0.3, {"shape": shape})
+    return made(reshape, (op,), shape, born, {"shape": shape})
 
 
-def _transposed(op: Op, born: float) -> Op:
-    return made(permute_dims, (op,), op.shape[::-1], born - 0.2, {"axes": (1, 0)})
+def transposed(op: Op, born: float) -> Op:
+    """A matrix with its axes swapped."""
+    return made(permute_dims, (op,), op.shape[::-1], born, {"axes": (1, 0)})

@@ -94,12 +94,12 @@ def risk_of(primitive: Primitive, inputs: Sequence[Op]) -> int:
 
 
 def _is_below_its_maximum(op: Op) -> bool:
-    """X - max(x), whose exponential cannot overflow."""
+    """Whether a value is x - max(x), whose exponential cannot overflow."""
     return op.name == "subtract" and op.inputs[1].name == "max" and op.inputs[1].inputs[0] is op.inputs[0]
 
 
 def is_sum_of_shares(op: Op) -> bool:
-    """The sum of exp(x - max(x)), which is at least 1."""
+    """Whether a value is the sum of exp(x - max(x)), which is at least 1."""
     while op.name == "reshape":
         op = op.inputs[0]
     return op.name == "sum" and op.inputs[0].name == "exp" and _is_below_its_maximum(op.inputs[0].inputs[0])

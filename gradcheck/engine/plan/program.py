@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
@@ -87,6 +87,12 @@ class Program:
         self.ops = live(self.outputs)
         if self.scalar:
             self.ops = short_branches_first(self.ops)
+
+    def uses(self) -> Counter[int]:
+        """How often each value is used, by its id; an output is used once more."""
+        counted = Counter(id(x) for op in self.ops for x in op.inputs)
+        counted.update(map(id, self.outputs))
+        return counted
 
     @property
     def has_numbers(self) -> bool:

@@ -7,6 +7,7 @@ A slope is written by functions that do not cancel: the logistic function's as `
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -164,17 +165,20 @@ log_ndtr: Primitive = elementwise(
 # The gamma function and its logarithm.
 
 
+def _of_order(name: str, forward: Callable[..., Any], slope: Callable[[Any, int], Any]) -> Primitive:
+    """A family of functions ``forward(x, n=)`` whose slopes ``slope(x, n)`` are others of the family."""
+
+    def carry_on(position: int, flow: Any, y: Any, x: Any, n: int) -> Any:
+        return carry(flow, slope(x, n))
+
+    return Primitive(name=name, forward=forward, push=carry_on, pull=carry_on, params=("n",))
+
+
 def _polygamma_values(x: Any, *, n: int) -> Any:
     return np.asarray(special.polygamma(n, x)).astype(np.result_type(x))[()]
 
 
-_polygamma: Primitive = Primitive(
-    name="polygamma",
-    forward=_polygamma_values,
-    push=lambda position, tangent, y, x, n: carry(tangent, _polygamma(x, n=n + 1)),
-    pull=lambda position, cotangent, y, x, n: carry(cotangent, _polygamma(x, n=n + 1)),
-    params=("n",),
-)
+_polygamma: Primitive = _of_order("polygamma", _polygamma_values, lambda x, n: _polygamma(x, n=n + 1))
 
 digamma: Primitive = elementwise(
     "digamma", special.psi, lambda y, x: _polygamma(x, n=1), points=((1.0,), (0.25,), (20.0,))
@@ -208,13 +212,7 @@ def _spherical_slope(x: Any, n: int) -> Any:
     return subtract(multiply(n / (2 * n + 1), _spherical(x, n=n - 1)), above) if n else negative(above)
 
 
-_spherical: Primitive = Primitive(
-    name="spherical_jn",
-    forward=_spherical_forward,
-    push=lambda position, tangent, y, x, n: carry(tangent, _spherical_slope(x, n)),
-    pull=lambda position, cotangent, y, x, n: carry(cotangent, _spherical_slope(x, n)),
-    params=("n",),
-)
+_spherical: Primitive = _of_order("spherical_jn", _spherical_forward, _spherical_slope)
 
 # sin(pi x) / (pi x) is the spherical Bessel function of order 0; its derivatives are those of higher order.
 sinc: Primitive = elementwise(
@@ -234,13 +232,7 @@ def _confluent_slope(x: Any, n: int) -> Any:
     return multiply((n + 1) / (n + 2), _confluent(x, n=n + 1))
 
 
-_confluent: Primitive = Primitive(
-    name="kummer",
-    forward=_confluent_values,
-    push=lambda position, tangent, y, x, n: carry(tangent, _confluent_slope(x, n)),
-    pull=lambda position, cotangent, y, x, n: carry(cotangent, _confluent_slope(x, n)),
-    params=("n",),
-)
+_confluent: Primitive = _of_order("kummer", _confluent_values, _confluent_slope)
 
 # expm1(x) / x, 1 at 0; the quotient would cancel in its slope, Kummer's function does not.
 exprel: Primitive = elementwise(
@@ -257,13 +249,7 @@ def _modified_slope(x: Any, n: int) -> Any:
     return multiply(0.5, add(_iv(x, n=n - 1), _iv(x, n=n + 1)))
 
 
-_iv: Primitive = Primitive(
-    name="iv",
-    forward=_modified,
-    push=lambda position, tangent, y, x, n: carry(tangent, _modified_slope(x, n)),
-    pull=lambda position, cotangent, y, x, n: carry(cotangent, _modified_slope(x, n)),
-    params=("n",),
-)
+_iv: Primitive = _of_order("iv", _modified, _modified_slope)
 
 i0: Primitive = elementwise("i0", special.i0, lambda y, x: i1(x), points=((0.0,), (1.5,), (-3.0,)))
 
