@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nox
@@ -12,6 +13,9 @@ nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+LIBRARIES = (
+    "datatables.net@3.1.5", "@observablehq/plot@0.6.17", "d3@7.9.2", "@dagrejs/dagre@3.1.3", "esbuild@0.28.2",
+)  # fmt: skip
 TREES = PYPROJECT["tool"]["setuptools"]["package-dir"]  # import name to folder
 
 
@@ -32,7 +36,7 @@ def verify(session: nox.Session) -> None:
 
     Other backends are shown, not required: at a delicate point they may be wrong.
     """
-    install(session, "torch", "reports")
+    install(session, "frameworks", "reports")
     out = Path("gradcheck-runs", "verify")
     session.run("gradcheck", "run", "--out", str(out), "--fail-on", "engine", *session.posargs)
     session.log(f"open {(out / 'report.html').resolve()}")
@@ -41,7 +45,7 @@ def verify(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest."""
-    install(session, "torch", "jax", "numba", "reports", "dev")
+    install(session, "frameworks", "numba", "reports", "dev")
     session.run("pytest", "-n", "auto", "--ignore", "tests/benchmarks", *session.posargs)
 
 
@@ -77,8 +81,41 @@ def package(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Draw the pictures of the documentation and build it into ``site``; a broken link is a failure."""
+    install(session, "docs")
+    for drawing in sorted(Path("docs", "pictures").glob("*.py")):
+        session.run("python", str(drawing))
+    session.run("mkdocs", "build", "--strict", *session.posargs)
+
+
+@nox.session(python=False)
+def vendor(session: nox.Session) -> None:
+    """Make the report's JavaScript libraries anew, at the versions named here; needs npm."""
+    made = Path(session.create_tmp()).resolve()
+    kept = Path("reports", "assets", "vendor").resolve()
+    with session.chdir(made):
+        session.run("npm", "install", "--no-save", "--ignore-scripts", *LIBRARIES, external=True)
+        for file, name in (("plot", "Plot"), ("dagre", "dagre")):
+            shutil.copy(kept / f"{file}.entry.js", made)
+            session.run(
+                "npx", "esbuild", f"{file}.entry.js", "--bundle", "--minify", "--format=iife",
+                f"--global-name={name}", "--legal-comments=none", f"--outfile={kept / file}.js",
+                external=True,
+            )  # fmt: skip
+        shutil.copy(made / "node_modules/datatables.net/js/dataTables.min.js", kept / "datatables.js")
+        for package, name in (
+            ("datatables.net/License.txt", "datatables"),
+            ("@observablehq/plot/LICENSE", "plot"),
+            ("d3/LICENSE", "d3"),
+            ("@dagrejs/dagre/LICENSE", "dagre"),
+        ):
+            shutil.copy(made / "node_modules" / package, kept / f"{name}.LICENSE.txt")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure the harness itself; arguments choose by keyword: ``nox -s bench -- import``."""
-    install(session, "torch", "tensorflow", "reports", "bench", "dev")
+    install(session, "frameworks", "numba", "reports", "dev")
     keywords = ["-k", " or ".join(session.posargs)] if session.posargs else []
     session.run("pytest", "tests/benchmarks", "--benchmark-only", *keywords)

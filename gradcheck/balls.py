@@ -10,11 +10,12 @@ one-sided. NumPy's object arrays do the looping.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from flint import arb, arb_series, ctx
@@ -24,6 +25,13 @@ Scalar = Any  # float, int, NumPy scalar, arb or Ball
 
 class Undecided(Exception):
     """A comparison whose operands overlap: more precision may decide it."""
+
+
+class Record(Protocol):
+    """What keeps the steps of an evaluation (:mod:`gradcheck.ranges`)."""
+
+    def step(self, result: Ball, function: Callable[..., Any], operands: tuple[Ball, ...]) -> None:
+        """Take note of ``result = function(*operands)``; the result may be changed."""
 
 
 @dataclass
@@ -38,24 +46,27 @@ class Run:
         Set when a comparison was decided by a later coefficient than the first, or by none: the
         function may have a kink here, and the derivatives found are those to the right of it.
         Also set where a series is 0 to its last term, so that a longer one may tell more.
+    record
+        Where every step is kept; None where nobody asks.
     """
 
     hull: bool
     tied: bool = False
+    record: Record | None = None
 
 
 _run = Run(hull=False)
 
 
 @contextmanager
-def evaluation(bits: int, terms: int, *, hull: bool = False) -> Iterator[Run]:
+def evaluation(bits: int, terms: int, *, hull: bool = False, record: Record | None = None) -> Iterator[Run]:
     """Evaluate with this many bits, and this many coefficients per series.
 
     Precision belongs to the process, so one thread evaluates at a time.
     """
     global _run
     before = ctx.prec, ctx.cap, _run
-    ctx.prec, ctx.cap, _run = bits, terms, Run(hull=hull)
+    ctx.prec, ctx.cap, _run = bits, terms, Run(hull=hull, record=record)
     try:
         yield _run
     finally:
@@ -63,12 +74,16 @@ def evaluation(bits: int, terms: int, *, hull: bool = False) -> Iterator[Run]:
 
 
 class Ball:
-    """One element: a series of balls, with the arithmetic and comparisons of a number."""
+    """One element: a series of balls, with the arithmetic and comparisons of a number.
 
-    __slots__ = ("series",)
+    ``place`` is its place in the record of the evaluation, None for a constant.
+    """
+
+    __slots__ = ("place", "series")
 
     def __init__(self, series: Any) -> None:
         self.series = series
+        self.place: int | None = None
 
     def __repr__(self) -> str:
         return f"Ball({self.series})"
@@ -100,13 +115,13 @@ class Ball:
         return _binary(self, other, lambda a, b: _divide(b, a))
 
     def __pow__(self, other: Scalar) -> Any:
-        return NotImplemented if isinstance(other, np.ndarray) else _power(self, lift(other))
+        return NotImplemented if isinstance(other, np.ndarray) else _step(_power, self, lift(other))
 
     def __rpow__(self, other: Scalar) -> Any:
-        return _power(lift(other), self)
+        return _step(_power, lift(other), self)
 
     def __neg__(self) -> Ball:
-        return Ball(-self.series)
+        return _step(operator.neg, self)
 
     def __pos__(self) -> Ball:
         return self
@@ -199,8 +214,16 @@ def curve(start: Any, *terms: tuple[int, Any]) -> Ball:
     return Ball(arb_series(coefficients))
 
 
+def _step(function: Callable[..., Any], *operands: Ball) -> Ball:
+    """A function of series, as one step of the evaluation."""
+    result = Ball(function(*(operand.series for operand in operands)))
+    if _run.record is not None:
+        _run.record.step(result, function, operands)
+    return result
+
+
 def _binary(a: Ball, other: Scalar, operation: Callable[[Any, Any], Any]) -> Any:
-    return NotImplemented if isinstance(other, np.ndarray) else Ball(operation(a.series, lift(other).series))
+    return NotImplemented if isinstance(other, np.ndarray) else _step(operation, a, lift(other))
 
 
 def _nan() -> Any:
@@ -211,12 +234,12 @@ def _divide(a: Any, b: Any) -> Any:
     return _nan() if b[0].contains(0) else a / b
 
 
-def _power(base: Ball, exponent: Ball) -> Ball:
-    if len(exponent.series) <= 1 and exponent.coefficient(0).is_integer():
-        return Ball(_integer_power(base.series, int(exponent.coefficient(0).unique_fmpz())))
-    if not base.coefficient(0) > 0:
-        return Ball(_nan())
-    return Ball((base.series.log() * exponent.series).exp())
+def _power(base: Any, exponent: Any) -> Any:
+    if len(exponent) <= 1 and exponent[0].is_integer():
+        return _integer_power(base, int(exponent[0].unique_fmpz()))
+    if not base[0] > 0:
+        return _nan()
+    return (base.log() * exponent).exp()
 
 
 def _integer_power(series: Any, exponent: int) -> Any:
@@ -248,7 +271,7 @@ def _choose(first: Ball, second: Ball, comparison: Comparison) -> Ball:
     """``first`` where the comparison holds, ``second`` where not; of an undecided one the hull of both."""
     if comparison.decided is None and _run.hull:
         _run.tied = True
-        return Ball(_hull(first.series, second.series))
+        return _step(_hull, first, second)
     return first if comparison else second
 
 
@@ -325,24 +348,27 @@ def _sqrt(x: Any) -> Any:
 
 
 def _unary(function: Callable[[Any], Any]) -> Any:
-    return np.frompyfunc(lambda x: Ball(function(lift(x).series)), 1, 1)
+    return np.frompyfunc(lambda x: _step(function, lift(x)), 1, 1)
 
 
-def _xlogy(x: Scalar, y: Scalar) -> Ball:
-    a, b = lift(x).series, lift(y).series
-    if not _is_zero(a):
-        return Ball(a * _log(b))
+def _both(function: Callable[[Any, Any], Any]) -> Any:
+    return np.frompyfunc(lambda x, y: _step(function, lift(x), lift(y)), 2, 1)
+
+
+def _xlogy(x: Any, y: Any) -> Any:
+    if not _is_zero(x):
+        return x * _log(y)
     _run.tied = True  # 0 to the last term, which may have been cut off short
-    return Ball(arb_series([0]))
+    return arb_series([0])
 
 
 def _is_zero(x: Any) -> bool:
     return all(_sign(x[i]) == 0 for i in range(len(x)))
 
 
-def _logaddexp(x: Scalar, y: Scalar) -> Ball:
-    low, high = sorted((lift(x).series, lift(y).series), key=lambda series: float(series[0].mid()))
-    return Ball(high + _log1p((low - high).exp()))
+def _logaddexp(x: Any, y: Any) -> Any:
+    low, high = sorted((x, y), key=lambda series: float(series[0].mid()))
+    return high + _log1p((low - high).exp())
 
 
 def _maximum(x: Scalar, y: Scalar) -> Ball:
@@ -410,7 +436,7 @@ FUNCTIONS: dict[str, Any] = {
     "log": _unary(_log),
     "log1p": _unary(_log1p),
     "log2": _unary(lambda s: _log(s) / arb_series([arb(2).log()])),
-    "logaddexp": np.frompyfunc(_logaddexp, 2, 1),
+    "logaddexp": _both(_logaddexp),
     "max": _reduction(_maximum),
     "maximum": np.frompyfunc(_maximum, 2, 1),
     "mean": _mean,
@@ -426,5 +452,5 @@ FUNCTIONS: dict[str, Any] = {
     "tanh": _unary(_tanh),
     "vecdot": _vecdot,
     "where": np.frompyfunc(_where, 3, 1),
-    "xlogy": np.frompyfunc(_xlogy, 2, 1),
+    "xlogy": _both(_xlogy),
 }

@@ -11,7 +11,7 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -82,18 +82,22 @@ def packages(group: str) -> dict[str, ModuleType]:
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
-    """A topic: its problems by name."""
+    """A topic: its problems by name.
+
+    ``on_request`` says why it takes part only where it is named; a module says so with ``ON_REQUEST``.
+    """
 
     name: str
     title: str
     problems: Mapping[str, Problem]
     source: str
+    on_request: str = ""
 
     def select(self, expression: str) -> Suite:
         """The suite with the problems whose name, or whose suite's name, matches an expression."""
         matches = compile_selection(expression)
         kept = {name: problem for name, problem in self.problems.items() if matches(f"{self.name}/{name}")}
-        return Suite(name=self.name, title=self.title, problems=kept, source=self.source)
+        return replace(self, problems=kept)
 
 
 def installed_suites() -> dict[str, Suite]:
@@ -107,12 +111,18 @@ def installed_suites() -> dict[str, Suite]:
             name = module.__name__.rpartition(".")[2]
             if name in suites:
                 raise DuplicateName("suite", name, suites[name].source, module.__name__)
-            suites[name] = Suite(name=name, title=_title(module), problems=problems, source=module.__name__)
+            suites[name] = Suite(
+                name=name,
+                title=_title(module),
+                problems=problems,
+                source=module.__name__,
+                on_request=getattr(module, "ON_REQUEST", ""),
+            )
     return suites
 
 
 def find_suites(names: tuple[str, ...] = ()) -> list[Suite]:
-    """Suites by name or by path; all installed ones when nothing is named.
+    """Suites by name or by path; without names all installed ones but those on request.
 
     Raises
     ------
@@ -125,7 +135,7 @@ def find_suites(names: tuple[str, ...] = ()) -> list[Suite]:
     """
     chosen: dict[str, Suite] = {}
     installed = installed_suites() if not names or any(not _is_path(name) for name in names) else {}
-    for name in names or installed:
+    for name in names or [suite.name for suite in installed.values() if not suite.on_request]:
         suite = load_suite(Path(name)) if _is_path(name) else installed.get(name)
         if suite is None:
             raise UnknownName("suite", name, installed)

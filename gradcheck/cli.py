@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. It decides nothing.
+"""The command line: parse and call. It decides nothing; :mod:`gradcheck.terminal` prints.
 
 Exit codes: 0 nothing failed, 1 a backend failed a cell or a derivative is wrong, 2 a mistake in the call,
 3 the evidence does not decide, where --strict counts that as a failure.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from gradcheck.errors import BadArgument, GradcheckError, MissingExtra, UnknownName
+from gradcheck.errors import BadArgument, BadResults, GradcheckError, MissingExtra, UnknownName
 from gradcheck.targets import spread
 
 if TYPE_CHECKING:
     from gradcheck.engine import Graph
-    from gradcheck.judge.verdict import Verdict
+    from gradcheck.plan import Plan
     from gradcheck.problems import Instance, Problem
     from gradcheck.results import Results
 
@@ -33,7 +33,11 @@ app = typer.Typer(
     help="Verify derivatives and compare automatic-differentiation backends against a certified truth.",
 )
 
-WIDTH = 80
+_Formats = Annotated[
+    list[str] | None,
+    typer.Option("--to", help="html, md, junit, csv, parquet, json: any of them. [default: html]"),
+]
+_Language = Annotated[str, typer.Option("--lang", help="Language of html and md: en, es.")]
 
 
 def main() -> None:
@@ -52,7 +56,7 @@ def _clear_errors(command: Callable[..., None]) -> Callable[..., None]:
             typer.echo(f"gradcheck: {error}", err=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
-            typer.echo("gradcheck: interrupted; what was finished is in the results file.", err=True)
+            typer.echo("gradcheck: interrupted.", err=True)
             raise typer.Exit(130) from None
         except BrokenPipeError:
             sys.stderr.close()
@@ -64,6 +68,7 @@ def _clear_errors(command: Callable[..., None]) -> Callable[..., None]:
 @app.command()
 @_clear_errors
 def run(
+    context: typer.Context,
     suites: Annotated[
         list[str] | None,
         typer.Argument(metavar="SUITE", help="Suite names or files; all when none is given."),
@@ -71,8 +76,14 @@ def run(
     backend: Annotated[
         list[str] | None, typer.Option(help="Names, repeated or separated by commas. [default: all]")
     ] = None,
-    device: Annotated[list[str] | None, typer.Option(help="cpu, cuda. [default: cpu]")] = None,
-    dtype: Annotated[list[str] | None, typer.Option(help="float64, float32. [default: float64]")] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(help="cpu (one thread), cpus (all cores), cuda. [default: cpu]"),
+    ] = None,
+    dtype: Annotated[
+        list[str] | None,
+        typer.Option(help="float64, float32, float16, bfloat16. [default: float64]"),
+    ] = None,
     operator: Annotated[
         list[str] | None,
         typer.Option(help="value, gradient, jacobian, hessian, jvp, vjp, hvp. [default: all]"),
@@ -84,34 +95,99 @@ def run(
         "gradcheck-runs/latest"
     ),
     seed: Annotated[int, typer.Option(help="Seed of all random inputs.")] = 0,
-    rounds: Annotated[int, typer.Option(help="Timing samples per cell; 0 for none.", min=0)] = 5,
+    rounds: Annotated[
+        int, typer.Option(help="Timing samples per cell, at least; 0 for no timing.", min=0)
+    ] = 15,
+    budget: Annotated[
+        float, typer.Option(help="Seconds of samples per cell, to narrow its interval.", min=0.0)
+    ] = 0.01,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Time first calls in fresh processes as well (slow).")
+    ] = False,
+    largest: Annotated[int, typer.Option(help="Leave out larger sizes of sized problems.")] = 10_000_000,
     limit: Annotated[float, typer.Option(help="Seconds one answer may take.", min=0.1)] = 60.0,
+    memory: Annotated[float, typer.Option(help="GiB one worker may hold; 0 for no limit.", min=0.0)] = 8.0,
+    jobs: Annotated[
+        int | None, typer.Option(help="Answers sought at a time. [default: one per core]", min=1)
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Go on with the run in a directory.")
+    ] = None,
     fail_on: Annotated[
         list[str] | None, typer.Option(help="Backends whose failures count for the exit code. [default: all]")
     ] = None,
+    to: _Formats = None,
+    lang: _Language = "en",
 ) -> None:
     """Differentiate every problem with every backend, judge, time, and write a report."""
     from gradcheck.backends.base import available_backends
-    from gradcheck.execution import Plan, known
     from gradcheck.execution import run as execute
+    from gradcheck.plan import Plan, known
+    from gradcheck.terminal.console import Bar
+    from gradcheck.terminal.runs import show_run
 
     counting = known("backend", _names(fail_on), available_backends())
-    plan = Plan.of(
-        *(suites or ()),
-        backends=_names(backend),
-        devices=_names(device),
-        dtypes=_names(dtype) or ("float64",),
-        operators=_names(operator),
-        select=select,
-        seed=seed,
-        rounds=rounds,
-    )
-    with _Progress() as progress:
-        results = execute(plan, out=out, isolated=True, limit=limit, progress=progress)
-    _print_summary(results)
-    _write_reports(results, out)
+    reports = _Reports(to, lang)
+    if resume is not None:
+        out, plan = resume, _plan_of(resume, context)
+    else:
+        plan = Plan.of(
+            *(suites or ()),
+            backends=_names(backend),
+            devices=_names(device),
+            dtypes=_names(dtype) or ("float64",),
+            operators=_names(operator),
+            select=select,
+            seed=seed,
+            rounds=rounds,
+            budget=budget,
+            cold=cold,
+            largest=largest,
+        )
+    try:
+        with Bar() as progress:
+            results = execute(
+                plan,
+                out=out,
+                resume=resume is not None,
+                isolated=True,
+                limit=limit,
+                memory=int(memory * 2**30) or None,
+                jobs=jobs,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        typer.echo(
+            f"gradcheck: interrupted; what is done is in {out}. Read it with: gradcheck report {out}; "
+            f"go on with: gradcheck run --resume {out}",
+            err=True,
+        )
+        raise typer.Exit(130) from None
+    show_run(results)
+    written = reports.write(results, out)
     counted = [cell for cell in results.failures() if not counting or cell.backend in counting]
-    raise typer.Exit(1 if counted else 0)
+    raise typer.Exit(2 if not written else 1 if counted else 0)
+
+
+_WITH_RESUME = ("resume", "limit", "memory", "jobs", "fail_on", "to", "lang")
+
+
+def _plan_of(directory: Path, context: typer.Context) -> Plan:
+    """The plan of the run in a directory; what was chosen then cannot be chosen again."""
+    from gradcheck.plan import Plan
+    from gradcheck.results import Results
+
+    for name in context.params:
+        given = context.get_parameter_source(name)
+        if name not in _WITH_RESUME and given is not None and given.name == "COMMANDLINE":
+            what = "SUITE" if name == "suites" else f"--{name.replace('_', '-')}"
+            raise BadArgument("--resume", f"no {what} beside it: a run goes on as it was begun", what)
+    named = Results.read(directory).environment.get("plan")
+    if not named:
+        raise BadResults(
+            str(directory), "does not say with what it was run", "go on with it in Python, by its plan"
+        )
+    return Plan.again(named)
 
 
 @app.command("list")
@@ -123,37 +199,25 @@ def list_(
     """Show the problems of suites: name, formula, and why each is there."""
     from gradcheck.catalogue import find_suites
     from gradcheck.errors import EmptySelection
+    from gradcheck.terminal.choices import show_suites
 
     found = [suite.select(select) if select else suite for suite in find_suites(tuple(suites or ()))]
     if not any(suite.problems for suite in found):
         raise EmptySelection(f"no problem matches --select {select!r}")
-    console = _console()
-    for suite in found:
-        if not suite.problems:
-            continue
-        table = _table("problem", "formula", "points")
-        for problem in suite.problems.values():
-            table.add_row(problem.name, problem.formula, str(len(problem.points)))
-        console.print(f"[bold]{suite.name}[/]  {suite.title} ({len(suite.problems)} problems)")
-        console.print(table)
-    total = sum(len(suite.problems) for suite in found)
-    console.print(f"{total} problems in {sum(bool(suite.problems) for suite in found)} suites")
+    show_suites(found)
 
 
 @app.command()
 @_clear_errors
 def backends() -> None:
-    """Show the backends: installed or not, version, devices."""
+    """Show the backends: version, devices, dtypes, what they do not offer, and how to install absent ones."""
     from gradcheck.backends.base import available_backends
+    from gradcheck.terminal.choices import show_backends
+    from gradcheck.workers import found_devices
 
-    console = _console()
-    table = _table("backend", "installed", "version", "devices", "how it differentiates")
-    for backend in available_backends().values():
-        if backend.installed:
-            table.add_row(backend.name, "yes", backend.version, ", ".join(backend.devices()), backend.title)
-        else:
-            table.add_row(backend.name, "no", "", "", f"pip install 'gradcheck[{backend.extra}]'")
-    console.print(table)
+    offered = available_backends()
+    installed = {name: backend for name, backend in offered.items() if backend.installed}
+    show_backends(offered.values(), found_devices(installed))
 
 
 @app.command()
@@ -177,6 +241,8 @@ def explain(
     """Show how a scalar function is differentiated: primal, tangent and adjoint of every step."""
     import numpy as np
 
+    from gradcheck.terminal.graphs import show_graph, show_head
+
     found = _find_problem(problem)
     if point > len(found.points):
         raise BadArgument("--point", f"1 to {len(found.points)} for {found.name}", point)
@@ -192,11 +258,11 @@ def explain(
         if dot:
             typer.echo(graph.dot(), nl=False)
         elif steps or words:
-            _print_head(instance)
+            show_head(instance)
             for text in [graph.in_words()] * words + [graph.steps()] * steps:
                 typer.echo(f"\n{text}")
         else:
-            _print_tables(graph, instance, wrt or found.wrt[0])
+            show_graph(graph, instance, wrt or found.wrt[0])
         if svg is not None:
             _write(svg, graph.svg())
             typer.echo(f"wrote {svg}", err=dot)
@@ -206,16 +272,88 @@ def explain(
 @_clear_errors
 def report(
     run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="Directory or results file of a run.")],
+    to: _Formats = None,
+    lang: _Language = "en",
+    against: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="An earlier run that the report compares it with.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory for the reports. [default: that of the run]")
+    ] = None,
 ) -> None:
-    """Write the report of a run again, and export its tables as CSV and Parquet."""
+    """Show a run again and write its report, in as many forms as are named."""
+    from gradcheck.comparing import compare as compared
     from gradcheck.results import Results
+    from gradcheck.terminal.comparisons import show_comparison
+    from gradcheck.terminal.runs import show_run
 
+    reports = _Reports(to, lang)
     results = Results.read(run_directory)
-    directory = run_directory if run_directory.is_dir() else run_directory.parent
-    _print_summary(results)
-    _write_reports(results, directory)
-    for path in results.export(directory):
-        typer.echo(f"wrote {path}")
+    before = Results.read(against) if against else None
+    changes = compared(before, results) if before else None
+    show_run(results)
+    if changes:
+        show_comparison(changes)
+    raise typer.Exit(0 if reports.write(results, out or _home(run_directory), before) else 2)
+
+
+@app.command()
+@_clear_errors
+def compare(
+    before: Annotated[Path, typer.Argument(metavar="A", help="Directory or results file of a run.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="Of another, later run.")],
+    fail_on: Annotated[
+        str, typer.Option(metavar="slower:P%", help="Exit with 1 also for a cell more than P % slower.")
+    ] = "",
+    to: Annotated[
+        list[str] | None,
+        typer.Option(help="Write reports of B that compare it with A: md, html, ... [default: none]"),
+    ] = None,
+    lang: _Language = "en",
+    out: Annotated[Path | None, typer.Option(help="Directory for the reports. [default: that of B]")] = None,
+) -> None:
+    """Show what changed from one run to another, in verdicts and, beyond noise, in time."""
+    from gradcheck.comparing import compare as execute
+    from gradcheck.comparing import threshold
+    from gradcheck.results import Results
+    from gradcheck.terminal.comparisons import show_comparison
+
+    limit = threshold(fail_on) if fail_on else None
+    reports = _Reports(to, lang)
+    first, second = Results.read(before), Results.read(after)
+    found = execute(first, second)
+    show_comparison(found)
+    slower = found.slower(limit) if limit is not None else []
+    if limit is not None:
+        typer.echo(f"{len(slower)} slower by more than {100 * limit:g} %, interval and all")
+    written = reports.write(second, out or _home(after), first) if to else True
+    raise typer.Exit(2 if not written else 1 if found.worse or slower else 0)
+
+
+@app.command("check-backend")
+@_clear_errors
+def check_backend(
+    name: Annotated[str, typer.Argument(help="Name of a backend: one of `gradcheck backends`.")],
+    device: Annotated[str, typer.Option(help="cpu, cpus, cuda.")] = "cpu",
+    limit: Annotated[float, typer.Option(help="Seconds all checks may take.", min=1.0)] = 900.0,
+) -> None:
+    """Check that a backend keeps what the harness relies on: waits, dtypes, devices, shapes, errors."""
+    from gradcheck.backends.base import available_backends
+    from gradcheck.conformance import check_backend as execute
+    from gradcheck.devices import DEVICES
+    from gradcheck.plan import known
+    from gradcheck.terminal.judgements import show_checks
+    from gradcheck.workers import Seat, Workers
+
+    offered = available_backends()
+    known("backend", [name], offered)
+    known("device", [device], DEVICES)
+    if not offered[name].installed:
+        raise offered[name].missing()
+    with Workers({name: offered[name]}, limit) as staff:
+        rows = staff.submit(Seat(name, device), "apply", execute).result()
+    show_checks(rows, name, device)
+    raise typer.Exit(1 if any(row.outcome == "failed" for row in rows) else 0)
 
 
 class _Spread(TyperCommand):
@@ -257,6 +395,7 @@ def verify(
     """Judge a derivative written by hand, or the framework's own where none is given."""
     from gradcheck.judge.verification import verify as judge
     from gradcheck.targets import evaluated, load, load_module
+    from gradcheck.terminal.judgements import show_verdict
 
     if not args:
         raise BadArgument("--args", "one Python expression per argument of the function", "none")
@@ -277,7 +416,7 @@ def verify(
         convention=convention,
     )
     words = [*context.meta["words"], *(["--seed", str(chosen)] if seed is None else [])]
-    _print_verdict(verdict, ["gradcheck", "verify", *words])
+    show_verdict(verdict, ["gradcheck", "verify", *words])
     raise typer.Exit({"pass": 0, "fail": 1, "inconclusive": 3 if strict else 0}[verdict.status.value])
 
 
@@ -304,25 +443,17 @@ def audit(
     """Spoil a derivative in every way people do, and show which mistakes its tests notice."""
     from gradcheck.audit import Fate, known_saboteurs
     from gradcheck.audit import audit as execute
+    from gradcheck.terminal.choices import show_saboteurs
+    from gradcheck.terminal.console import Bar
+    from gradcheck.terminal.judgements import show_audit
 
     if list_all:
-        table = _table("saboteur", "what it does")
-        for saboteur in known_saboteurs(_names(only)):
-            table.add_row(saboteur.name, saboteur.title)
-        _console().print(table)
+        show_saboteurs(known_saboteurs(_names(only)))
         return
-    with _Progress() as progress:
+    with Bar() as progress:
         audited = execute(target, command or (), only=_names(only), jobs=jobs, limit=limit, progress=progress)
-    table = _table("saboteur", "what it does", "tests")
-    for trial in audited.trials:
-        table.add_row(trial.saboteur.name, trial.saboteur.title, trial.fate.value)
-    console = _console()
-    console.print(table)
-    noticed, missed, idle = (len(audited.of(fate)) for fate in Fate)
-    console.print(f"{noticed} of {noticed + missed} mistakes would have been noticed")
-    if idle:
-        console.print(f"{idle} more change nothing in these tests, which says nothing about them")
-    raise typer.Exit(1 if missed else 0)
+    show_audit(audited)
+    raise typer.Exit(1 if audited.of(Fate.MISSED) else 0)
 
 
 def _names(options: list[str] | None) -> list[str]:
@@ -340,82 +471,38 @@ def _find_problem(name: str) -> Problem:
     return offered[problem]
 
 
-def _write_reports(results: Results, directory: Path) -> None:
-    from importlib.metadata import entry_points
-
-    for entry in entry_points(group="gradcheck.reporters"):
-        try:
-            paths: Sequence[Path] = entry.load()(results, directory)
-        except ModuleNotFoundError as error:
-            typer.echo(
-                f"gradcheck: {MissingExtra(f'the {entry.name} report', str(error.name), 'reports')}", err=True
-            )
-            continue
-        for path in paths:
-            typer.echo(f"report: {path}")
+def _home(run: Path) -> Path:
+    """The directory of a run, which may be named by its file."""
+    return run if run.is_dir() else run.parent
 
 
-def _print_summary(results: Results) -> None:
-    from collections import Counter
+class _Reports:
+    """The reports a call asks for, their names checked before anything is done."""
 
-    from gradcheck.results import Outcome
+    def __init__(self, forms: list[str] | None, language: str) -> None:
+        from gradcheck.plan import known
+        from gradcheck.reporters import DEFAULT, LANGUAGES, available_reporters
 
-    console = _console()
-    rows: dict[tuple[str, str, str], Counter[Outcome]] = {}
-    digits: dict[tuple[str, str, str], list[float]] = {}
-    for cell in results.cells:
-        key = cell.backend, cell.device, cell.dtype
-        rows.setdefault(key, Counter())[cell.outcome] += 1
-        if cell.outcome in (Outcome.EXACT, Outcome.OK) and cell.digits == cell.digits:
-            digits.setdefault(key, []).append(cell.digits)
-    varying = [at for at in range(3) if at == 0 or len({key[at] for key in rows}) > 1]
-    groups: tuple[tuple[str, tuple[Outcome, ...]], ...] = (
-        ("exact", (Outcome.EXACT,)),
-        ("ok", (Outcome.OK,)),
-        ("conv.", (Outcome.CONVENTION,)),
-        ("undef.", (Outcome.UNDEFINED,)),
-        ("failed", tuple(outcome for outcome in Outcome if outcome.failed)),
-        ("not run", (Outcome.UNSUPPORTED, Outcome.NO_DEVICE, Outcome.NOT_INSTALLED)),
-    )
-    table = _table(
-        "backend",
-        *(name for name, _ in groups),
-        "digits",
-        right=(*(name for name, _ in groups), "digits"),
-    )
-    for key, counts in rows.items():
-        label = " ".join(key[at] for at in varying)
-        typical = sorted(digits[key])[len(digits[key]) // 2] if key in digits else None
-        numbers = (str(sum(counts[outcome] for outcome in outcomes) or "") for _, outcomes in groups)
-        table.add_row(label, *numbers, f"{typical:.1f}" if typical is not None else "")
-    console.print(table)
-    wrong = [check for check in results.published if check.status == "disagrees"]
-    undefined = [check for check in results.published if check.status == "undefined"]
-    if results.published:
-        console.print(
-            f"{len(results.published)} printed values: {len(wrong)} wrong in print, "
-            f"{len(undefined)} without a derivative" + (" (printed, true):" if wrong or undefined else "")
-        )
-    for check in [*wrong, *undefined]:
-        console.print(
-            f"  {check.source}: {check.problem}, {check.quantity}: {check.printed}, {_shortened(check.true)}"
-        )
+        offered = available_reporters()
+        self._asked = known("format", _names(forms), offered)
+        self._forms = self._asked or tuple(name for name in (DEFAULT,) if name in offered)
+        (self._language,) = known("language", [language], LANGUAGES)
 
+    def write(self, results: Results, directory: Path, before: Results | None = None) -> bool:
+        """Write all that can be; whether everything that was asked for by name is there."""
+        from gradcheck.reporters import write_report
 
-def _shortened(number: str) -> str:
-    """A long decimal to 7 digits; text as it is."""
-    try:
-        return f"{float(number):.7g}"
-    except ValueError:
-        return number
-
-
-def _print_verdict(verdict: Verdict, again: list[str]) -> None:
-    from gradcheck.folding import folded, folded_command
-
-    text = str(verdict).replace(f"; again: {verdict.replay}", "")  # here the command is what repeats it
-    typer.echo(folded(text, WIDTH))
-    typer.echo(f"again:\n  {folded_command(again, WIDTH - 2)}")
+        missing = False
+        for form in self._forms:
+            try:
+                paths = write_report(form, results, directory, language=self._language, before=before)
+            except MissingExtra as error:
+                typer.echo(f"gradcheck: {error}", err=True)
+                missing = True
+                continue
+            for path in paths:
+                typer.echo(f"wrote {path}")
+        return not (missing and self._asked)
 
 
 def _graph(instance: Instance) -> Graph:
@@ -426,97 +513,8 @@ def _graph(instance: Instance) -> Graph:
     return engine.trace(f, names)(*(instance.arrays[name] for name in names))
 
 
-def _print_head(instance: Instance) -> None:
-    problem, console = instance.problem, _console()
-    console.print(f"[bold]{problem.name}[/]  {problem.formula}", highlight=False)
-    if problem.why:
-        console.print(f"why: {problem.why}", highlight=False)
-    console.print(f"at {instance.point.label}", highlight=False)
-
-
-def _print_tables(graph: Graph, instance: Instance, wrt: str) -> None:
-    console, y = _console(), graph.result
-    _print_head(instance)
-    count = len(graph.tape.nodes)
-    adjoints = graph.backward()
-    everywhere = " everywhere" if instance.arrays[wrt].ndim else ""
-    steps = [f"{graph.name(i)} = {graph.expression(i)}" for i in range(count)]
-    for title, heading, values, order in (
-        ("forward primal", "value", graph.primals(), range(count)),
-        (f"forward tangent, d {wrt} = 1{everywhere}", f"dv/d{wrt}", graph.tangents(wrt), range(count)),
-        (f"reverse adjoint, d {y} = 1", f"d{y}/dv", adjoints, range(count - 1, -1, -1)),
-    ):
-        table = _table("step", heading, right=(heading,))
-        for i in order:
-            table.add_row(steps[i], _number(values[i]))
-        console.print(f"\n[bold]{title}[/]", highlight=False)
-        console.print(table)
-    console.print(
-        f"{y} = {graph.name(graph.output)} = {_number(graph.primals()[graph.output])}", highlight=False
-    )
-    for i, name in enumerate(instance.problem.wrt):
-        console.print(f"d{y}/d{name} = {_number(adjoints[i])}", highlight=False)
-
-
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise BadArgument("--svg", "a file that can be written", f"{path}: {error.strerror}") from error
-
-
-def _number(value: Any) -> str:
-    import numpy as np
-
-    array = np.asarray(value, dtype=float)
-    if array.ndim == 0:
-        return f"{array.item():.10g}"
-    text = np.array2string(array, precision=4, suppress_small=False, threshold=12, edgeitems=2, separator=" ")
-    return " ".join(text.split())
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(soft_wrap=False, width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-
-
-def _table(*columns: str, right: Sequence[str] = ()) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        number = column in right
-        table.add_column(
-            column, justify="right" if number else "left", overflow="fold", no_wrap=number and len(column) < 8
-        )
-    return table
-
-
-class _Progress:
-    """A progress bar with the time left, on a terminal; nothing elsewhere."""
-
-    def __enter__(self) -> Callable[[int, int, str], None]:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._bar = Progress(
-            TextColumn("{task.description:<40.40}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        self._bar.start()
-        task = self._bar.add_task("starting", total=None)
-
-        def advance(done: int, total: int, label: str) -> None:
-            self._bar.update(task, completed=done, total=total, description=label)
-
-        return advance
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()

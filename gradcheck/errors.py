@@ -8,10 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 
 class GradcheckError(Exception):
     """Base of all errors that are a user's to mend; the command line prints them and exits with 2."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes as the sentence, not as the facts it was made of."""
+        return _again, (type(self), *self.args)
+
+
+def _again(kind: type[GradcheckError], *args: Any) -> GradcheckError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class UnknownName(GradcheckError):

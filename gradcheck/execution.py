@@ -1,145 +1,44 @@
 """Running a plan: every question to every backend, every answer judged, every right one timed.
 
-The plan is resolved before anything starts, so a misspelt name costs nothing. A cell that cannot run has its
-reason; a backend that hangs or dies loses that cell alone.
+The unit is the cell. Cells of a group of problems are asked, as many at a time as there are jobs; each answer
+is judged and written down when it comes, and then the group is timed by itself. A cell that cannot run has
+its reason; a backend that hangs, dies or eats memory loses that cell alone; a run that was killed can go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from gradcheck import asking
-from gradcheck.asking import Question, Reply
-from gradcheck.backends.base import Backend, available_backends
-from gradcheck.catalogue import Suite, find_suites
-from gradcheck.errors import (
-    BadArgument,
-    BadProblem,
-    BadResults,
-    EmptySelection,
-    NoDevice,
-    TruthUnavailable,
-    UnknownName,
-)
-from gradcheck.judge.accuracy import judge
-from gradcheck.judge.printed import check_counts, check_printed
-from gradcheck.operators import DTYPES, OPERATORS, applicable
-from gradcheck.problems import Instance
-from gradcheck.results import FILE_NAME, Measurement, Outcome, PublishedCheck, Results, Writer, environment
+from gradcheck import environment
+from gradcheck.backends.base import Backend
+from gradcheck.devices import cores
+from gradcheck.errors import EmptySelection, NoDevice
+from gradcheck.ledger import Ledger
+from gradcheck.plan import Plan
+from gradcheck.results import Measurement, Outcome, Results
+from gradcheck.rows import Cell, Row
+from gradcheck.session import Question
 from gradcheck.timing import timed
-from gradcheck.truth import Certifier, Truth
-from gradcheck.workers import Died, InProcess, Pending, TimedOut, Workers
-
-DEVICES = ("cpu", "cuda")
+from gradcheck.workers import Seat, Staff, staffed
 
 Progress = Callable[[int, int, str], None]
-Sink = Callable[[Measurement | PublishedCheck], None]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What to run, every name resolved.
-
-    Attributes
-    ----------
-    suites, backends
-        What is differentiated, and by whom.
-    devices, dtypes, operators
-        On what, in which precision, and what is asked.
-    seed
-        Of every random input, tangent and cotangent.
-    rounds
-        Timing samples per cell; 0 leaves timing out.
-    """
-
-    suites: Sequence[Suite]
-    backends: Sequence[Backend]
-    devices: Sequence[str] = ("cpu",)
-    dtypes: Sequence[str] = DTYPES
-    operators: Sequence[str] = OPERATORS
-    seed: int = 0
-    rounds: int = 5
-
-    @classmethod
-    def of(
-        cls,
-        *suites: str,
-        backends: Sequence[str] = (),
-        devices: Sequence[str] = (),
-        dtypes: Sequence[str] = (),
-        operators: Sequence[str] = (),
-        select: str = "",
-        seed: int = 0,
-        rounds: int = 5,
-    ) -> Plan:
-        """Make a plan from names; what is not named is everything there is (devices: the CPU).
-
-        Parameters
-        ----------
-        *suites
-            Names of installed suites, or paths of suite files.
-        backends, devices, dtypes, operators
-            Names.
-        select
-            An expression on ``suite/problem`` names, for example ``"softmax and not entropy"``.
-        seed, rounds
-            See the class.
-
-        Raises
-        ------
-        GradcheckError
-            An unknown name, a suite that cannot be used, or nothing left to run.
-        """
-        if seed < 0:
-            raise BadArgument("seed", "0 or a positive number", seed)
-        offered = available_backends()
-        named_backends = known("backend", backends, offered) or tuple(offered)
-        named_devices = known("device", devices, DEVICES) or ("cpu",)
-        named_dtypes = known("dtype", dtypes, DTYPES) or DTYPES
-        named_operators = known("operator", operators, OPERATORS) or OPERATORS
-        found = find_suites(suites)
-        if select:
-            found = [suite for suite in (suite.select(select) for suite in found) if suite.problems]
-        if not any(suite.problems for suite in found):
-            raise EmptySelection(
-                f"no problem matches --select {select!r}" if select else "no suite is installed"
-            )
-        return cls(
-            suites=found,
-            backends=[offered[name] for name in named_backends],
-            devices=named_devices,
-            dtypes=named_dtypes,
-            operators=named_operators,
-            seed=seed,
-            rounds=rounds,
-        )
-
-    def instances(self) -> Iterator[tuple[str, Instance]]:
-        """Every problem at every point, with its suite's name."""
-        for suite in self.suites:
-            for problem in suite.problems.values():
-                for instance in problem.instances(self.seed):
-                    yield suite.name, instance
-
-
-def known(kind: str, names: Sequence[str], choices: Collection[str]) -> tuple[str, ...]:
-    """The names, each once, all of them among the choices."""
-    for name in names:
-        if name not in choices:
-            raise UnknownName(kind, name, choices)
-    return tuple(dict.fromkeys(names))
+_GROUP = 8  # instances asked and then timed together: what they have prepared is held that long
 
 
 def run(
     plan: Plan,
     *,
     out: Path | str | None = None,
+    resume: bool = False,
     isolated: bool = False,
     limit: float = 60.0,
+    memory: int | None = None,
+    jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Results:
     """Run a plan.
@@ -150,11 +49,17 @@ def run(
         What to run.
     out
         A directory to write the results to while they come; made when missing.
+    resume
+        Go on with the run that is in ``out``: what is there is not asked again.
     isolated
-        Run every backend in a process of its own, which may hang or die. Scripts that ask for it need the
-        usual ``if __name__ == "__main__"`` guard.
+        Run every backend and device in a process of its own, which may hang or die. Scripts that ask for it
+        need the usual ``if __name__ == "__main__"`` guard.
     limit
         Seconds one cell may take when isolated.
+    memory
+        Bytes one worker may hold when isolated; None for no limit.
+    jobs
+        Cells asked at a time when isolated; None for one per core. Timing is never done in parallel.
     progress
         Called with the number of instances done, their total and the current problem.
 
@@ -162,73 +67,27 @@ def run(
     ------
     NoDevice
         When no backend has any of the devices asked for.
+    EmptySelection
+        When none of the operators makes sense for any of the problems.
     """
-    with Workers(limit) if isolated else InProcess() as workers:
-        devices = _find_devices(plan, workers)
-        described = environment(plan.seed, {b.name: b.version or "not installed" for b in plan.backends})
-        with _sink(out, described) as sink:
-            collected = list(_records(plan, workers, devices, progress, sink))
-    return Results(
-        environment=described,
-        cells=tuple(record for record in collected if isinstance(record, Measurement)),
-        published=tuple(record for record in collected if isinstance(record, PublishedCheck)),
-    )
-
-
-@contextmanager
-def _sink(out: Path | str | None, described: Mapping[str, Any]) -> Iterator[Sink]:
-    """Where records go as they come: the results file of a directory, or nowhere."""
-    if out is None:
-        yield lambda record: None
-        return
-    path = Path(out) / FILE_NAME
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise BadResults(
-            str(path), f"cannot be written ({error.strerror})", "name another directory"
-        ) from error
-    with file:
-        yield Writer(file, described).add
-
-
-def _records(
-    plan: Plan,
-    workers: Workers | InProcess,
-    devices: Mapping[str, Sequence[str]],
-    progress: Progress | None,
-    sink: Sink,
-) -> Iterator[Measurement | PublishedCheck]:
-    instances = list(plan.instances())
-    if not any(_questions(plan, instance)[0] for _, instance in instances):
-        raise EmptySelection(f"{', '.join(plan.operators)} makes no sense for any selected problem")
     backends = {backend.name: backend for backend in plan.backends}
-    for start in range(0, len(instances), _GROUP):
-        group = []
-        for suite, instance in instances[start : start + _GROUP]:
-            group.append((instance, _Row(plan, workers, devices, suite, instance)))
-        judged = []
-        for done, (instance, row) in enumerate(group, start=start):
-            if progress:
-                progress(done, len(instances), f"{row.suite}/{instance.problem.name}")
-            judged.append((instance, row.cells()))
-        measured = timed(judged, backends, workers, rounds=plan.rounds, seed=plan.seed + start)
-        for (_, row), cells in zip(group, measured, strict=True):
-            records: list[Measurement | PublishedCheck] = [*row.printed(), *cells]
-            for record in records:
-                sink(record)
-                yield record
-    if progress:
-        progress(len(instances), len(instances), "")
+    started = time.monotonic()
+    with staffed(backends, isolated=isolated, limit=limit, memory=memory) as staff:
+        devices = _find_devices(plan, staff)
+        described = environment.describe(
+            plan.seed, {b.name: b.version or "not installed" for b in plan.backends}
+        )
+        with Ledger(out, {**described, "plan": dict(plan.named)}, resume=resume) as ledger:
+            _Run(plan, staff, devices, ledger, jobs or cores(), progress).all()
+            seconds = round(time.monotonic() - started, 1)
+            return ledger.end({"seconds": seconds, "load after": environment.load()})
 
 
-_GROUP = 8  # instances asked, judged and timed together; a visit to a worker costs milliseconds
-
-
-def _find_devices(plan: Plan, workers: Workers | InProcess) -> dict[str, Sequence[str]]:
+def _find_devices(plan: Plan, staff: Staff) -> dict[str, Sequence[str]]:
     """Every installed backend to the devices it has here."""
-    pending = {b.name: workers.submit(b.name, b.devices) for b in plan.backends if b.installed}
+    pending = {
+        b.name: staff.submit(Seat(b.name, plan.devices[0]), "devices") for b in plan.backends if b.installed
+    }
     found: dict[str, Sequence[str]] = {}
     for name, one in pending.items():
         try:
@@ -240,160 +99,154 @@ def _find_devices(plan: Plan, workers: Workers | InProcess) -> dict[str, Sequenc
     return found
 
 
-def _questions(plan: Plan, instance: Instance) -> tuple[list[Question], str]:
-    """The operators and dtypes of a plan that make sense for an instance, and what is wrong with it."""
-    operators: Sequence[str] = ("value",)
-    fault = ""
-    if not instance.problem.refuses:
-        try:
-            operators = applicable(instance.layout.output)
-            check_counts(instance)
-        except BadProblem as error:
-            operators, fault = plan.operators[:1], str(error)
-    asked = [operator for operator in plan.operators if operator in operators]
-    return [Question(operator, dtype) for dtype in plan.dtypes for operator in asked], fault
+class _Asked(NamedTuple):
+    """A cell that a session is at, its answer to come, and since when."""
+
+    cell: Cell
+    future: Future[Any]
+    since: float
 
 
-@dataclass
-class _Row:
-    """One instance with all its backends, asked side by side and judged."""
+class _Run:
+    """A plan under way."""
 
-    plan: Plan
-    workers: Workers | InProcess
-    devices: Mapping[str, Sequence[str]]
-    suite: str
-    instance: Instance
-    questions: list[Question] = field(init=False)
-    fault: str = field(init=False)
-    pending: dict[tuple[str, str], Pending] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Hand out the questions; the answers come while others are judged."""
-        self.questions, self.fault = _questions(self.plan, self.instance)
-        self.pending = {
-            (backend.name, device): self.workers.submit(
-                backend.name, asking.ask, backend, device, self.instance, self.questions
-            )
-            for backend, device in self._present()
-            if not self.fault
-        }
-
-    def printed(self) -> list[PublishedCheck]:
-        """What documents print here, against the truth."""
-        return [] if self.fault else list(check_printed(self.instance, self.suite))
-
-    def cells(self) -> list[Measurement]:
-        """One judged cell for every question to every backend on every device."""
-        truths = {} if self.fault or self.instance.problem.refuses else self._truths()
-        cells = []
-        for backend in self.plan.backends:
-            for device in self.plan.devices:
-                replies = self._replies(
-                    backend, device, self.questions, self.pending.get((backend.name, device))
-                )
-                cells += [
-                    self._cell(backend, device, question, reply, truths.get(question))
-                    for question, reply in zip(self.questions, replies, strict=True)
-                ]
-        return cells
-
-    def _present(self) -> Iterator[tuple[Backend, str]]:
-        for backend in self.plan.backends:
-            for device in self.plan.devices:
-                if device in self.devices.get(backend.name, ()):
-                    yield backend, device
-
-    def _truths(self) -> dict[Question, Truth | str]:
-        certifiers = {dtype: Certifier(self.instance, dtype) for dtype in self.plan.dtypes}
-        for certifier in certifiers.values():
-            certifier.share(certifiers[self.plan.dtypes[0]])
-        truths: dict[Question, Truth | str] = {}
-        for question in self.questions:
-            try:
-                truths[question] = certifiers[question.dtype].truth(question.operator, self.instance.seeds)
-            except TruthUnavailable as error:
-                truths[question] = f"no certified truth: {error}"
-        return truths
-
-    def _replies(
-        self, backend: Backend, device: str, questions: Sequence[Question], pending: Any
-    ) -> list[Reply | tuple[Outcome, str]]:
-        """A reply to every question, or the outcome and the reason why there is none."""
-        if self.fault:
-            return [(Outcome.ERROR, self.fault)] * len(questions)
-        if backend.name not in self.devices:
-            return [(Outcome.NOT_INSTALLED, str(backend.missing()))] * len(questions)
-        if pending is None:
-            have = ", ".join(self.devices[backend.name]) or "none"
-            reason = f"{backend.name} has no {device} here; it has: {have}"
-            return [(Outcome.NO_DEVICE, reason)] * len(questions)
-        try:
-            replies: list[Reply | tuple[Outcome, str]] = pending.result()
-        except (TimedOut, Died) as error:
-            if len(questions) > 1:  # one of them is to blame: ask them one by one
-                return [self._alone(backend, device, question) for question in questions]
-            return [(_outcome_of(error), str(error))] * len(questions)
-        except Exception as error:
-            return [(Outcome.ERROR, f"{type(error).__name__}: {error}")] * len(questions)
-        return replies
-
-    def _alone(self, backend: Backend, device: str, question: Question) -> Reply | tuple[Outcome, str]:
-        pending = self.workers.submit(backend.name, asking.ask, backend, device, self.instance, [question])
-        return self._replies(backend, device, [question], pending)[0]
-
-    def _cell(
+    def __init__(
         self,
-        backend: Backend,
-        device: str,
-        question: Question,
-        reply: Reply | tuple[Outcome, str],
-        truth: Truth | str | None,
-    ) -> Measurement:
-        blank = Measurement(
-            suite=self.suite,
-            problem=self.instance.problem.name,
-            point=self.instance.point.label,
-            backend=backend.name,
-            device=device,
-            dtype=question.dtype,
-            operator=question.operator,
-            outcome=Outcome.ERROR,
+        plan: Plan,
+        staff: Staff,
+        devices: Mapping[str, Sequence[str]],
+        ledger: Ledger,
+        jobs: int,
+        progress: Progress | None,
+    ) -> None:
+        self._plan, self._staff, self._devices = plan, staff, devices
+        self._ledger, self._jobs = ledger, jobs
+        self._progress = progress or (lambda done, total, label: None)
+        self._backends: Mapping[str, Backend] = {backend.name: backend for backend in plan.backends}
+        self._costs: dict[Seat, list[float]] = {}
+        self._lost: set[tuple[Seat, str, Question]] = set()
+
+    def all(self) -> None:
+        """Ask, judge and time everything that the ledger does not hold yet."""
+        rows = [
+            Row(self._plan, self._devices, suite, instance, self._staff.parcel)
+            for suite, instance in self._plan.instances()
+        ]
+        if not any(row.questions for row in rows):
+            raise EmptySelection(f"{', '.join(self._plan.operators)} makes no sense for any selected problem")
+        self._greet(rows)
+        for start in range(0, len(rows), _GROUP):
+            self._group(rows[start : start + _GROUP], start, len(rows))
+        self._progress(len(rows), len(rows), "")
+
+    def _greet(self, rows: Sequence[Row]) -> None:
+        """Start the sessions that will be needed, and write down what they are."""
+        needed = {cell.seat for row in rows for cell in row.cells if self._waits(cell)}
+        greetings = {seat: self._staff.submit(seat, "greet") for seat in sorted(needed)}
+        for greeting in greetings.values():
+            try:
+                self._ledger.add(greeting.result())
+            except Exception:
+                continue  # whatever is wrong with it, its cells will say
+
+    def _waits(self, cell: Cell) -> bool:
+        """Whether a cell is still to be asked or timed."""
+        if cell.row.settled(cell, self._backends[cell.seat.backend]):
+            return False
+        return cell.key not in self._ledger.cells or self._times(cell)
+
+    def _times(self, cell: Cell) -> bool:
+        """Whether a cell is still to be timed."""
+        known = self._ledger.cells.get(cell.key)
+        return (
+            self._plan.rounds > 0
+            and cell.question.operator in self._plan.timed
+            and cell.key not in self._ledger.timed
+            and (known is None or (known.outcome.ran and not cell.row.instance.problem.refuses))
         )
-        if isinstance(reply, tuple):
-            return replace(blank, outcome=reply[0], reason=reply[1])
-        if reply.unsupported:
-            return replace(blank, outcome=Outcome.UNSUPPORTED, reason=reply.raised)
-        if self.instance.problem.refuses and reply.raised:
-            return replace(blank, **_refusal(reply.raised))
-        if reply.raised:
-            return replace(blank, reason=reply.raised)
-        blank = replace(blank, first_call=reply.first_call)
-        if reply.flat is None or not isinstance(truth, Truth):
-            fault = Outcome.WRONG if reply.fault else Outcome.ERROR
-            return replace(blank, outcome=fault, reason=reply.fault or str(truth))
-        layout = self.instance.layout
-        judgement = judge(reply.flat, reply.bars, truth, question.operator, layout, question.dtype)
-        cell = replace(
-            blank,
-            inputs=layout.n,
-            outputs=layout.k,
-            truth=truth.kind,
-            truth_digits=truth.digits,
-            calls=asking.calls_per_sample(reply.second_call),
-            **{name: getattr(judgement, name) for name in judgement.__slots__},
-        )
-        return replace(cell, outcome=Outcome.WRONG, reason=reply.fault) if reply.fault else cell
 
+    def _group(self, rows: Sequence[Row], start: int, total: int) -> None:
+        for done, row in enumerate(rows, start=start):
+            self._progress(done, total, row.name)
+        cells = [cell for row in rows for cell in row.cells]
+        self._ask([cell for cell in cells if cell.key not in self._ledger.cells], rows)
+        for record in timed(
+            [cell for cell in cells if self._times(cell)], self._staff, self._plan, group=start // _GROUP
+        ):
+            self._ledger.add(record)
+        for seat in {cell.seat for cell in cells if cell.seat in self._costs}:
+            self._staff.submit(seat, "forget")
+        self._ledger.store()
 
-def _outcome_of(error: Exception) -> Outcome:
-    return Outcome.TIMEOUT if isinstance(error, TimedOut) else Outcome.CRASH
+    def _describe(self, row: Row) -> None:
+        """Write down what a row is about, where the ledger does not hold it or its cells are news."""
+        for check in row.printed():
+            self._ledger.add(check)
+        subject = row.subject()
+        if subject not in self._ledger.subjects:
+            self._ledger.add(subject)
+        known = (row.suite, subject.problem, row.instance.point.label) in self._ledger.studied
+        if known and all(cell.key in self._ledger.cells for cell in row.cells):
+            return
+        study = row.study()
+        if study:
+            self._ledger.add(study)
 
+    def _ask(self, cells: Sequence[Cell], rows: Sequence[Row]) -> None:
+        """Ask cells, a few at a time and one at a time of each seat; judge and write down what comes.
 
-_SHAPE_WORDS = ("shape", "size", "broadcast", "dimension")
+        Sessions are given more before anything is done here: describing the rows, which is written down
+        before any of their cells, and judging answers.
+        """
+        waiting: dict[Seat, list[Cell]] = {}
+        settled = []
+        for cell in cells:
+            unasked = cell.row.settled(cell, self._backends[cell.seat.backend])
+            if unasked:
+                settled.append(unasked)
+            else:
+                waiting.setdefault(cell.seat, []).append(cell)
+        asked: dict[Seat, _Asked] = {}
+        for row in rows:
+            self._hand_out(waiting, asked)
+            self._describe(row)
+        for unasked in settled:
+            self._ledger.add(unasked)
+        while asked or waiting:
+            self._hand_out(waiting, asked)
+            answered = next((seat for seat, one in asked.items() if one.future.done()), None)
+            if answered:
+                one = asked.pop(answered)
+                self._costs.setdefault(answered, []).append(time.perf_counter() - one.since)
+                self._ledger.add(self._answered(one.cell, one.future))
+            else:
+                wait([one.future for one in asked.values()], return_when=FIRST_COMPLETED)
 
+    def _hand_out(self, waiting: dict[Seat, list[Cell]], asked: dict[Seat, _Asked]) -> None:
+        """Ask as many cells as there are jobs, of seats that have none asked and none to be judged."""
+        for seat in sorted(waiting.keys() - asked.keys(), key=lambda seat: -self._remaining(waiting, seat)):
+            if sum(not one.future.done() for one in asked.values()) >= self._jobs:
+                break
+            cell = waiting[seat].pop(0)
+            if not waiting[seat]:
+                del waiting[seat]
+            if (seat, cell.row.name, cell.question) in self._lost:
+                self._ledger.add(cell.row.too_large(cell))
+                continue
+            asked[seat] = _Asked(cell, self._staff.submit(seat, "ask", cell.item), time.perf_counter())
 
-def _refusal(raised: str) -> dict[str, Any]:
-    """What becomes of an exception where one is due: right when it speaks of shapes."""
-    if any(word in raised.lower() for word in _SHAPE_WORDS):
-        return {"outcome": Outcome.EXACT, "reason": f"refused, as it must: {raised}"}
-    return {"outcome": Outcome.ERROR, "reason": f"refused, but not for its shapes: {raised}"}
+    def _remaining(self, waiting: Mapping[Seat, Sequence[Cell]], seat: Seat) -> float:
+        """Seconds that a seat's waiting cells will take, by those before: the longest queue goes first."""
+        costs = self._costs.get(seat, [1.0])
+        return len(waiting[seat]) * sum(costs) / len(costs)
+
+    def _answered(self, cell: Cell, future: Future[Any]) -> Measurement:
+        try:
+            reply = future.result()
+        except Exception as error:
+            made = cell.row.lost(cell, error)
+        else:
+            made = cell.row.judged(cell, reply)
+        if made.outcome in (Outcome.TIMEOUT, Outcome.MEMORY) and made.size:
+            self._lost.add((cell.seat, cell.row.name, cell.question))
+        return made

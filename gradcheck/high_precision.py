@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import mpmath
 import numpy as np
 
+from gradcheck.dtypes import FORMATS, is_floating
 from gradcheck.errors import FloatsOnly, TruthUnavailable
 from gradcheck.namespaces import Extended
 from gradcheck.operators import Layout
@@ -24,6 +25,11 @@ _STEP = mpmath.mpf(10) ** -30  # central differences then err by about 1e-60
 _AGREE = mpmath.mpf(10) ** -40
 
 Vector = list[Any]
+
+
+class _Eigen(NamedTuple):
+    eigenvalues: np.ndarray
+    eigenvectors: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +59,12 @@ def answer(
     """
     with mpmath.workdps(_DIGITS):
         arrays = instance.cast(dtype)
-        exact = {name: _lift(array) if array.dtype.kind == "f" else array for name, array in arrays.items()}
+        exact = {name: _lift(array) if is_floating(array.dtype) else array for name, array in arrays.items()}
         asked = _Question(instance, operator, tangent, cotangent, layout)
         try:
             values = asked.at(exact)
             kind = _confirm(asked, exact)
-            bounds = _bounds(asked, exact, values, float(np.finfo(dtype).eps) / 2)
+            bounds = _bounds(asked, exact, values, FORMATS[dtype].unit)
         except TruthUnavailable:
             raise
         except Exception as error:  # the function is anybody's code
@@ -198,6 +204,21 @@ def _inv(a: Any) -> np.ndarray:
     )
 
 
+def _eigh(a: Any) -> _Eigen:
+    values, vectors = mpmath.eigsy(mpmath.matrix(np.asarray(a).tolist()))
+    return _Eigen(np.array(list(values), dtype=object), np.array(vectors.tolist(), dtype=object))
+
+
+def _svdvals(a: Any) -> np.ndarray:
+    return np.array(list(mpmath.svd_r(mpmath.matrix(np.asarray(a).tolist()), compute_uv=False)), dtype=object)
+
+
+def _matrix_norm(a: Any, *, ord: str | int) -> Any:  # noqa: A002 - the standard's name
+    """The sum of the singular values, the greatest or the least of them."""
+    reduce: dict[str | int, Callable[..., Any]] = {"nuc": np.sum, 2: np.max, -2: np.min}
+    return reduce[ord](_svdvals(a))
+
+
 def _ufunc(function: Callable[..., Any], arity: int = 1) -> Any:
     return np.frompyfunc(function, arity, 1)
 
@@ -228,7 +249,16 @@ _xp = Extended(
     np,
     {name: _ufunc(getattr(mpmath, name)) for name in _ELEMENTARY}
     | {
-        "linalg": SimpleNamespace(solve=_solve, inv=_inv, matmul=np.matmul),
+        "linalg": SimpleNamespace(
+            solve=_solve,
+            inv=_inv,
+            matmul=np.matmul,
+            trace=np.trace,
+            eigh=_eigh,
+            eigvalsh=lambda a: _eigh(a).eigenvalues,
+            svdvals=_svdvals,
+            matrix_norm=_matrix_norm,
+        ),
         "log2": _ufunc(lambda x: mpmath.log(x, 2)),
         "logaddexp": _ufunc(_logaddexp, 2),
         "matrix_transpose": lambda x: np.swapaxes(x, -1, -2),

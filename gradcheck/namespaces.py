@@ -12,6 +12,13 @@ from typing import Any
 import array_api_compat.numpy
 from scipy.special import xlogy
 
+from gradcheck.half import in_single
+
+_LAPACK = [
+    *("cholesky", "det", "eigh", "eigvalsh", "inv", "matrix_norm", "matrix_rank", "pinv", "qr", "slogdet"),
+    *("solve", "svd", "svdvals"),
+]
+
 
 class Extended:
     """A namespace with some functions added or replaced."""
@@ -24,4 +31,6 @@ class Extended:
         return getattr(self._base, name)
 
 
-numpy_xp = Extended(array_api_compat.numpy, {"xlogy": xlogy})
+_linalg = array_api_compat.numpy.linalg
+numpy_linalg = Extended(_linalg, {name: in_single(getattr(_linalg, name)) for name in _LAPACK})
+numpy_xp = Extended(array_api_compat.numpy, {"linalg": numpy_linalg, "xlogy": in_single(xlogy)})

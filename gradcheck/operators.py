@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from math import prod
 
 OPERATORS = ("value", "gradient", "jacobian", "hessian", "jvp", "vjp", "hvp")
-DTYPES = ("float64", "float32")
+DTYPES = ("float64", "float32", "float16", "bfloat16")
 
 _OF_SCALAR = ("value", "gradient", "hessian", "jvp", "vjp", "hvp")
 _OF_ARRAY = ("value", "jacobian", "jvp", "vjp")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.draws import Draw
-from gradcheck.errors import BadProblem
+from gradcheck.dtypes import rounded
+from gradcheck.errors import BadArgument, BadProblem
 from gradcheck.operators import Layout
 
 Input = float | Draw | Any  # anything np.asarray takes
@@ -72,19 +73,36 @@ class Point:
     published
         One :class:`Published` or several.
     label
-        Name of the point among its problem's points; derived from the inputs when not given.
+        Name of the point among its problem's points; derived from the size or the inputs when not given.
+    size
+        The n that the cost at this point is a function of; 0 for a point that is there to be judged alone.
+        A point with a size is there to be timed: only ``value`` and ``gradient`` are asked at it.
     **inputs
         The inputs of the function by name.
+
+    Raises
+    ------
+    BadArgument
+        When the size is no whole number, or negative.
     """
 
-    __slots__ = ("inputs", "label", "published")
+    __slots__ = ("inputs", "label", "published", "size")
 
     def __init__(
-        self, *, published: Published | tuple[Published, ...] = (), label: str = "", **inputs: Input
+        self,
+        *,
+        published: Published | tuple[Published, ...] = (),
+        label: str = "",
+        size: int = 0,
+        **inputs: Input,
     ) -> None:
+        if not isinstance(size, int) or size < 0:
+            raise BadArgument("size", "a whole number that is not negative", size)
         self.published = (published,) if isinstance(published, Published) else tuple(published)
         self.inputs: Mapping[str, Input] = inputs
-        self.label = label or ", ".join(f"{name}={_brief(value)}" for name, value in inputs.items())
+        self.size = size
+        derived = f"n={size}" if size else ", ".join(f"{name}={_brief(x)}" for name, x in inputs.items())
+        self.label = label or derived
 
     def __repr__(self) -> str:
         return f"Point({self.label})"
@@ -99,6 +117,35 @@ def _brief(value: Input) -> str:
     if array.size <= 4 and array.ndim == 1:
         return "(" + ", ".join(f"{entry:.6g}" for entry in array) + ")"
     return "x".join(map(str, array.shape))
+
+
+def sized(sizes: Iterable[int], inputs: Callable[[int], Mapping[str, Any]]) -> tuple[Point, ...]:
+    """Points of growing size, to be timed.
+
+    Parameters
+    ----------
+    sizes
+        The n of every point.
+    inputs
+        From n to the inputs of the function by name; draws, so that nothing large is made before it is used.
+
+    Raises
+    ------
+    BadArgument
+        When a size is not a positive whole number.
+
+    Examples
+    --------
+    >>> from gradcheck import draws
+    >>> sized((1000, 10_000), lambda n: {"u": draws.uniform(0, 1, n)})
+    (Point(n=1000), Point(n=10000))
+    """
+    points = []
+    for size in sizes:
+        if not isinstance(size, int) or size < 1:
+            raise BadArgument("sizes", "positive whole numbers", size)
+        points.append(Point(size=size, **inputs(size)))
+    return tuple(points)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +167,8 @@ class Problem:
         Names of the inputs to differentiate by; the others are constants.
     why
         The mistake this problem catches that others do not, in one line.
+    thread
+        Where users met that mistake in public, as ``project#number``; several are separated by commas.
     formula
         First line of the function's docstring.
     domain
@@ -142,6 +191,7 @@ class Problem:
     points: tuple[Point, ...]
     wrt: tuple[str, ...]
     why: str = ""
+    thread: str = ""
     formula: str = ""
     domain: Mapping[str, Domain] = field(default_factory=dict)
     kinks: str = ""
@@ -191,7 +241,7 @@ class Instance:
     def cast(self, dtype: str) -> dict[str, np.ndarray]:
         """The inputs with floating ones rounded to ``dtype``."""
         return {
-            name: array.astype(dtype) if array.dtype.kind == "f" else array
+            name: rounded(array, dtype) if array.dtype.kind == "f" else array
             for name, array in self.arrays.items()
         }
 
@@ -253,6 +303,22 @@ class Bound:
     xp: Any
     inputs: Mapping[str, Any]
 
+    @property
+    def constants(self) -> dict[str, Any]:
+        """The arrays it closes over that are no ``wrt`` inputs: data, to whoever compiles it.
+
+        Whole numbers stay where they are: they may be sizes and positions, which a compiler must know.
+        """
+        return {
+            name: given
+            for name, given in self.inputs.items()
+            if name not in self.problem.wrt and "float" in str(getattr(given, "dtype", ""))
+        }
+
+    def over(self, constants: Mapping[str, Any]) -> Bound:
+        """The same function over other constants, such as those a compiler traces."""
+        return replace(self, inputs={**self.inputs, **constants})
+
     def merged(self, values: Sequence[Any]) -> list[Any]:
         """All inputs in order, with these values for the ``wrt`` ones."""
         given = dict(self.inputs)
@@ -272,6 +338,7 @@ def problem(
     *points: Point,
     wrt: tuple[str, ...] | str = (),
     why: str = "",
+    thread: str = "",
     domain: Mapping[str, Domain] | None = None,
     kinks: str = "",
     jac: Callable[..., Any] | None = None,
@@ -291,7 +358,7 @@ def problem(
         Where to differentiate.
     wrt
         Inputs to differentiate by; all floating-point inputs when not given.
-    why, domain, kinks, jac, vjp, refuses
+    why, thread, domain, kinks, jac, vjp, refuses
         See :class:`Problem`.
     published
         Printed values for the single point given as keywords.
@@ -329,6 +396,7 @@ def problem(
             points=tuple(_distinct(points)),
             wrt=selected or _floating(names, points[0]),
             why=why,
+            thread=thread,
             formula=(inspect.getdoc(fn) or "").split("\n")[0],
             domain=dict(domain or {}),
             kinks=kinks,
@@ -383,4 +451,4 @@ def _distinct(points: tuple[Point, ...]) -> Iterator[Point]:
             number += 1
             label = f"{point.label} #{number}"
         taken.add(label)
-        yield Point(published=point.published, label=label, **point.inputs)
+        yield Point(published=point.published, label=label, size=point.size, **point.inputs)

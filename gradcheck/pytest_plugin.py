@@ -121,7 +121,8 @@ def gradcheck_run() -> RunSuites:
 
     def run_suites(*suites: str, **options: Any) -> Results:
         __tracebackhide__ = True
-        from gradcheck.execution import Plan, run
+        from gradcheck.execution import run
+        from gradcheck.plan import Plan
 
         results = run(Plan.of(*suites, **{"rounds": 0, **options}))
         failures = results.failures()

@@ -1,87 +1,183 @@
 """Time, measured side by side: rounds over all backends in an order drawn anew each round.
 
 Machines drift; competitors that are timed one after the other differ by drift alone. A round takes one
-sample of every cell of a group of problems, backend by backend, and keeps it raw; reports take medians.
+sample of every cell of a group of problems, seat by seat, and keeps it raw; reports take medians.
+
+Some seats take part twice, in two processes, as competitors do: what the two differ by is noise, and no
+smaller difference means anything. Processes of one program differ for as long as they live (T. Kalibera and
+R. Jones, "Rigorous benchmarking in reasonable time", ISMM 2013), so every group has new ones.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import tempfile
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from gradcheck import asking
-from gradcheck.asking import Question
-from gradcheck.backends.base import Backend
-from gradcheck.problems import Instance
-from gradcheck.results import Measurement
-from gradcheck.workers import Died, InProcess, TimedOut, Workers
+from filelock import FileLock
 
-_BUDGET = 0.01  # seconds of samples after which a cell is not timed again
+from gradcheck.plan import Plan
+from gradcheck.results import Control, Timing, Yardstick
+from gradcheck.rows import Cell
+from gradcheck.session import Item, Pace, Question, Sample
+from gradcheck.statistics import median_interval
+from gradcheck.workers import Seat, Staff
+from gradcheck.yardstick import work, yardstick
 
-Group = Sequence[tuple[Instance, Sequence[Measurement]]]
-_Place = tuple[int, int]  # instance and cell in a group
+_NARROW = 0.03  # half-width of a median's interval that is good enough
+_SLOW = 10  # times its budget that a cell may spend before it has its rounds
+_MOST = 1000  # rounds
+_CONTROLS = 19  # the fewest that bound what 95 of 100 further pairs differ by
+_PACE = Pace()
+_YARD = Seat(yardstick.name, "cpu")
+
+_LOCK = (
+    Path(tempfile.gettempdir()) / "gradcheck-timing.lock"
+)  # one for the machine: times of two runs never mix
+
+
+@dataclass
+class _Track:
+    """The samples of one item under one name."""
+
+    seat: Seat
+    item: Item
+    samples: list[float] = field(default_factory=list)
+    last: Sample | None = None
+    spent: float = 0.0
+    stop: str = ""
+
+    def take(self, sample: Sample | None) -> None:
+        """Keep a sample; without one the item is not timed any further."""
+        if sample is None:
+            self.samples.append(math.nan)
+            self.stop = "failed"
+            return
+        self.last = sample
+        self.samples.append(sample.seconds)
+        self.spent += sample.seconds * sample.calls
+
+    def decide(self, rounds: int, budget: float) -> None:
+        """Stop when there is enough."""
+        taken = len(self.samples)
+        if self.stop or not taken:
+            return
+        if taken < rounds:
+            self.stop = "budget" if self.spent > _SLOW * budget else ""
+        elif self.spent >= budget:
+            self.stop = "rounds" if taken == rounds else "budget"
+        elif taken >= _MOST or median_interval(self.samples).half_width < _NARROW:
+            self.stop = "narrow" if taken < _MOST else "rounds"
 
 
 def timed(
-    group: Group, backends: Mapping[str, Backend], workers: Workers | InProcess, *, rounds: int, seed: int
-) -> list[list[Measurement]]:
-    """The cells of a group of instances with their timing samples.
+    cells: Sequence[Cell], staff: Staff, plan: Plan, *, group: int
+) -> Iterator[Timing | Control | Yardstick]:
+    """Time cells side by side.
 
     Parameters
     ----------
+    cells
+        Cells of a few problems, answered by their sessions.
+    staff
+        Who runs the sessions.
+    plan
+        How many rounds, and how much time.
     group
-        Instances, each with its judged cells; cells without an answer are left alone.
-    backends
-        By name.
-    workers
-        Where they run.
-    rounds
-        Samples per cell, fewer for cells that take long.
-    seed
-        Of the order of the rounds.
+        Number of this group of problems: seeds the order, and picks who is timed twice.
     """
-    order = random.Random(seed)
-    samples: dict[_Place, list[float]] = {
-        (i, j): []
-        for i, (_, cells) in enumerate(group)
-        for j, cell in enumerate(cells)
-        if cell.calls and cell.outcome.ran
-    }
-    for _ in range(rounds):
-        turns: dict[tuple[str, str], list[_Place]] = {}
-        for (i, j), taken in samples.items():
-            if sum(taken) < _BUDGET:
-                cell = group[i][1][j]
-                turns.setdefault((cell.backend, cell.device), []).append((i, j))
-        for name, device in order.sample(sorted(turns), len(turns)):
-            places = turns[name, device]
-            for place, seconds in zip(
-                places, _sample(group, places, backends[name], device, workers), strict=True
-            ):
-                samples[place].append(seconds)
-    return [
-        [replace(cell, samples=_finite(samples.get((i, j), ()))) for j, cell in enumerate(cells)]
-        for i, (_, cells) in enumerate(group)
+    if not cells:
+        return
+    with FileLock(_LOCK, mode=0o666):
+        tracks, pairs, yard = _rounds(cells, staff, plan, group)
+        colds = {cell.key: _cold(cell, staff) for cell in cells} if plan.cold else {}
+    for track in tracks:
+        last = track.last
+        yield Timing(
+            key=track.item.key,
+            cold=colds.get(track.item.key, math.nan),
+            peak_bytes=last.peak_bytes if last else math.nan,
+            calls=last.calls if last else 0,
+            samples=tuple(track.samples),
+            stationary=last.stationary if last else True,
+            stop=track.stop,
+            group=cells[0].key,
+        )
+    yield Yardstick(group=cells[0].key, samples=tuple(yard.samples))
+    for track, twin in pairs:
+        yield Control(
+            key=track.item.key,
+            backend=track.seat.backend,
+            device=track.seat.device,
+            samples=tuple(track.samples),
+            twin=tuple(twin.samples),
+        )
+
+
+def _rounds(
+    cells: Sequence[Cell], staff: Staff, plan: Plan, group: int
+) -> tuple[list[_Track], list[tuple[_Track, _Track]], _Track]:
+    """Rounds until every cell has enough samples.
+
+    Gives the tracks, those that take part twice with their twins, and the yardstick's.
+    """
+    order = random.Random(f"{plan.seed} {group}")
+    tracks = [_Track(cell.seat, cell.item) for cell in cells]
+    pairs = _paired(tracks, _doubled(cells, group), staff)
+    yard = _Track(_YARD, Item(work.name, staff.parcel(work.instances()[0]), Question("value", "float64")))
+    while going := [track for track in tracks if not track.stop]:
+        turns: dict[Seat, list[_Track]] = {_YARD: [yard]}
+        for track in going + [twin for track, twin in pairs if not (track.stop or twin.stop)]:
+            turns.setdefault(track.seat, []).append(track)
+        for seat in order.sample(sorted(turns), len(turns)):
+            _visit(seat, order.sample(turns[seat], len(turns[seat])), staff)
+        for track in going:
+            track.decide(plan.rounds, plan.budget)
+    for seat in {twin.seat for _, twin in pairs}:
+        staff.dismiss(seat)
+    return tracks, pairs, yard
+
+
+def _doubled(cells: Sequence[Cell], group: int) -> set[Seat]:
+    """The seats that take part twice: others in every group, and as many as make enough controls."""
+    counts = Counter(cell.seat for cell in cells)
+    waiting = deque(sorted(counts))
+    waiting.rotate(-group)
+    doubled: set[Seat] = set()
+    while waiting and sum(counts[seat] for seat in doubled) < _CONTROLS:
+        doubled.add(waiting.popleft())
+    return doubled
+
+
+def _paired(tracks: Sequence[_Track], doubled: Collection[Seat], staff: Staff) -> list[tuple[_Track, _Track]]:
+    """The tracks of doubled seats with their twins, which are asked what the tracks were."""
+    pairs = [
+        (track, _Track(track.seat._replace(twin=True), track.item))
+        for track in tracks
+        if track.seat in doubled
     ]
+    for asked in [staff.submit(twin.seat, "ask", twin.item) for _, twin in pairs]:
+        asked.exception()  # a twin that is lost here has no time either
+    return pairs
 
 
-def _sample(
-    group: Group, places: Sequence[_Place], backend: Backend, device: str, workers: Workers | InProcess
-) -> list[float]:
-    """One sample of every cell of one backend, in one visit to its worker."""
-    visits: dict[int, list[tuple[Question, int]]] = {}
-    for i, j in places:
-        cell = group[i][1][j]
-        visits.setdefault(i, []).append((Question(cell.operator, cell.dtype), cell.calls))
-    batch = [(group[i][0], questions) for i, questions in visits.items()]
+def _visit(seat: Seat, tracks: Sequence[_Track], staff: Staff) -> None:
+    """One sample of every cell of one seat, in one visit to its session."""
     try:
-        samples: list[float] = workers.submit(backend.name, asking.clock, backend, device, batch).result()
-    except (TimedOut, Died):
-        return [math.inf] * len(places)  # spends the budget of these cells; infinite samples are dropped
-    return samples
+        samples = staff.submit(seat, "clock", [track.item for track in tracks], _PACE).result()
+    except Exception:  # the worker was lost: which cell is to blame is not known, so none is timed further
+        samples = [None] * len(tracks)
+    for track, sample in zip(tracks, samples, strict=True):
+        track.take(sample)
 
 
-def _finite(samples: Sequence[float]) -> tuple[float, ...]:
-    return tuple(sample for sample in samples if math.isfinite(sample))
+def _cold(cell: Cell, staff: Staff) -> float:
+    try:
+        seconds: float = staff.cold(cell.seat, "cold", cell.item).result()
+    except Exception:
+        return math.nan
+    return seconds

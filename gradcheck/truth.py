@@ -7,6 +7,7 @@ Precision is doubled until every radius is below 1e-30 of its value.
 
 The same evaluation with as many bits as a dtype has gives the *rounding bound*: the radius is what the
 program's own roundings can do to the answer at this point in this dtype. No tolerance is chosen anywhere.
+What numbers on the way that leave the dtype's range can do besides is found by :mod:`gradcheck.ranges`.
 
 A comparison decided by a tie makes the derivatives one-sided; then both sides are taken. Where no
 derivative exists, the one-sided limits are sought close to the point.
@@ -15,7 +16,7 @@ derivative exists, the one-sided limits are sought close to the point.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -24,15 +25,16 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from gradcheck import high_precision
-from gradcheck.balls import FUNCTIONS, Balls, Undecided, curve, evaluation
+from gradcheck import high_precision, ranges
+from gradcheck.balls import FUNCTIONS, Ball, Balls, Undecided, curve, evaluation, lift
+from gradcheck.derived_balls import DERIVED
+from gradcheck.dtypes import FORMATS, Format, is_floating, rounded
 from gradcheck.errors import FloatsOnly, TruthUnavailable
 from gradcheck.namespaces import Extended, numpy_xp
 from gradcheck.numeric.differences import derivative, sample_noise
 from gradcheck.numeric.ladder import Estimate
 from gradcheck.problems import Instance
 
-MANTISSA = {"float64": 53, "float32": 24}
 _LADDER = (128, 256, 512, 1024, 2048)
 _CERTIFIED = arb(10) ** -30
 _NEAR = (8, 16, 32, 64, 128)  # one-sided limits are read off at 10^-8 ... 10^-128 from the point
@@ -42,8 +44,9 @@ _NEAR = (8, 16, 32, 64, 128)  # one-sided limits are read off at 10^-8 ... 10^-1
 _SEED = 4 / 3
 
 _MEASURED = ("gradient", "jacobian", "jvp", "vjp")
+_BESIDE = 4  # points beside the one measured at
 
-_xp = Extended(np, FUNCTIONS)
+_xp = Extended(np, FUNCTIONS | DERIVED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,9 @@ class Entry:
         where neither side has a finite one.
     bound
         Rounding bound: what the roundings of the program itself may change, in this dtype.
+    beyond
+        What numbers on the way may change besides that leave the dtype's range and not that of float64;
+        infinite after an overflow.
     left, right
         One-sided limits in words, where no derivative exists.
     reason
@@ -66,6 +72,7 @@ class Entry:
     low: Any = None
     high: Any = None
     bound: float = math.inf
+    beyond: float = 0.0
     left: str = ""
     right: str = ""
     reason: str = ""
@@ -124,7 +131,11 @@ class Certifier:
     def __init__(self, instance: Instance, dtype: str) -> None:
         self.instance = instance
         self.dtype = dtype
-        self._arrays = instance.cast(dtype)
+        self._number = FORMATS[dtype]
+        self._arrays = {
+            name: array.astype(np.float64) if is_floating(array.dtype) else array
+            for name, array in instance.cast(dtype).items()
+        }
         sizes = [self._arrays[name].size for name in instance.problem.wrt]
         self._starts = dict(zip(instance.problem.wrt, accumulate([0, *sizes]), strict=False))
         self._runs: dict[Any, Any] = {}
@@ -145,22 +156,26 @@ class Certifier:
         operator
             Its name.
         seeds
-            ``tangent`` (one array per ``wrt`` input) and ``cotangent`` (one array).
+            ``tangent`` (one array per ``wrt`` input) and ``cotangent`` (one array); they are rounded to the
+            dtype as inputs are.
 
         Raises
         ------
         TruthUnavailable
             When neither balls nor the closed form nor differences nor samples give one.
         """
-        tangent = np.concatenate([np.ravel(v) for v in seeds["tangent"]])
-        cotangent = np.ravel(seeds["cotangent"][0])
+        tangent = self._held(np.concatenate([np.ravel(v) for v in seeds["tangent"]]))
+        cotangent = self._held(np.ravel(seeds["cotangent"][0]))
         try:
-            entries = list(getattr(self, f"_{operator}")(tangent, cotangent))
+            entries = _zeros_beside(list(getattr(self, f"_{operator}")(tangent, cotangent)))
         except (
             Exception
         ):  # the function is anybody's code: whatever it raises on balls, another truth is tried
-            return self._fallback(operator, tangent, cotangent)
-        return Truth(kind="ball", entries=_zeros_beside(entries), digits=_certified_digits(entries))
+            truth = self._fallback(operator, tangent, cotangent)
+        else:
+            truth = Truth(kind="ball", entries=entries, digits=_certified_digits(entries))
+        beyond = zip(truth.entries, self._beyond(operator, tangent, cotangent, truth), strict=True)
+        return replace(truth, entries=[replace(e, beyond=float(far)) if far else e for e, far in beyond])
 
     def _fallback(self, operator: str, tangent: np.ndarray, cotangent: np.ndarray) -> Truth:
         try:
@@ -171,12 +186,38 @@ class Certifier:
         return self._measure(operator, tangent, cotangent)
 
     def _measure(self, operator: str, tangent: np.ndarray, cotangent: np.ndarray) -> Truth:
-        """Slopes of the function as it runs on NumPy in float64, and how far each may be off."""
+        """Slopes of the function as it runs on NumPy in float64, and how far each may be off.
+
+        Their rounding bounds are as in :mod:`gradcheck.high_precision`, with the condition seen from slopes
+        at points beside this one, a roundoff away in every input.
+        """
+        point = np.concatenate([np.ravel(self._arrays[name]) for name in self.instance.problem.wrt])
+        values, errors = self._measured(point, operator, tangent, cotangent)
+        if not np.all(np.isfinite(values)):
+            raise TruthUnavailable("no finite slope can be measured either")
+        bounds = errors + self._number.epsilon * np.abs(values)
+        if self.dtype != "float64":  # where a roundoff moves a slope by less than it is measured to
+            signs = np.random.default_rng(point.size).choice((-1.0, 1.0), (_BESIDE, point.size))
+            beside = [
+                self._measured(point * (1 + self._number.unit * sign), operator, tangent, cotangent)[0]
+                for sign in signs
+            ]
+            bounds += point.size * np.max(np.abs(beside - values), axis=0)
+        with evaluation(_LADDER[0], 1):
+            entries = [
+                Entry(low=(ball := arb(value)), high=ball, bound=bound if bound >= 0 else math.inf)
+                for value, bound in zip(values.tolist(), bounds.tolist(), strict=True)
+            ]
+        relative = np.max(errors) / (np.max(np.abs(values)) or 1.0)
+        return Truth(kind="measured", entries=entries, digits=float(-np.log10(max(relative, 1e-16))))
+
+    def _measured(
+        self, point: np.ndarray, operator: str, tangent: np.ndarray, cotangent: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The flat answer at a point, and its error bars."""
         names, arrays = self.instance.problem.wrt, self._arrays
-        point = np.concatenate([np.ravel(arrays[name]) for name in names]).astype(np.float64)
         cuts = list(accumulate(arrays[name].size for name in names))[:-1]
-        wide = {name: a.astype(np.float64) if a.dtype.kind == "f" else a for name, a in arrays.items()}
-        function = self.instance.bind(numpy_xp, wide)
+        function = self.instance.bind(numpy_xp, arrays)
         size = float(np.max(np.abs(point), initial=1.0))
 
         def slopes(direction: np.ndarray) -> Estimate:
@@ -193,26 +234,72 @@ class Certifier:
         errors = np.stack([c.error for c in columns], axis=-1)
         if operator == "vjp":
             values, errors = cotangent @ values, np.abs(cotangent) @ errors
-        if not np.all(np.isfinite(values)):
-            raise TruthUnavailable("no finite slope can be measured either")
-        unit = float(np.finfo(self.dtype).eps)
-        with evaluation(_LADDER[0], 1):
-            entries = [
-                Entry(low=(ball := arb(value)), high=ball, bound=error + unit * abs(value))
-                for value, error in zip(np.ravel(values).tolist(), np.ravel(errors).tolist(), strict=True)
-            ]
-        relative = np.max(errors) / (np.max(np.abs(values)) or 1.0)
-        return Truth(kind="measured", entries=entries, digits=float(-np.log10(max(relative, 1e-16))))
+        return np.ravel(values), np.ravel(errors)
 
     def _high_precision(self, operator: str, tangent: np.ndarray, cotangent: np.ndarray) -> Truth:
         made = high_precision.answer(self.instance, self.dtype, operator, tangent, cotangent, self.layout)
         with evaluation(_LADDER[1], 1):
             balls = [arb(str(value)) for value in made.values]
         entries = [
-            Entry(low=ball, high=ball, bound=max(bound, _half_ulp(ball, self.dtype)))
+            Entry(low=ball, high=ball, bound=max(bound, _half_ulp(ball, ball, self._number)))
             for ball, bound in zip(balls, made.bounds, strict=True)
         ]
         return Truth(kind=made.kind, entries=entries, digits=made.digits)
+
+    # What leaving the range may change.
+
+    def _held(self, array: np.ndarray) -> np.ndarray:
+        """An array as the dtype holds it, in float64."""
+        return rounded(array, self.dtype).astype(np.float64)
+
+    @cached_property
+    def _holds_point(self) -> bool:
+        """Whether no input becomes 0 or infinite by being rounded to the dtype."""
+        return all(
+            np.array_equal(_nonzero_and_finite(given), _nonzero_and_finite(held))
+            for given, held in zip(self.instance.arrays.values(), self._arrays.values(), strict=True)
+        )
+
+    def _beyond(
+        self, operator: str, tangent: np.ndarray, cotangent: np.ndarray, truth: Truth
+    ) -> Iterable[float]:
+        """What leaving the range may change in every entry of an answer; in the widest dtype nothing."""
+        if self.dtype == "float64":
+            return [0.0] * len(truth.entries)
+        if not self._holds_point:
+            return [math.inf] * len(truth.entries)
+        if truth.kind != "ball":
+            return [_beyond_by_size(entry, self._number) for entry in truth.entries]
+        try:
+            values, jacobian = self._range
+            matrix = self._second_range if operator in ("hessian", "hvp") else jacobian
+        except Exception:  # where the steps cannot be followed, nothing is excused
+            return [0.0] * len(truth.entries)
+        if operator == "value":
+            matrix = values
+        elif operator in ("jvp", "hvp"):
+            matrix = _product(np.abs(tangent), matrix.T)
+        elif operator == "vjp":
+            matrix = _product(np.abs(cotangent), matrix)
+        return np.ravel(matrix)
+
+    @cached_property
+    def _range(self) -> tuple[np.ndarray, np.ndarray]:
+        return ranges.first_order(self._recorded, self.layout.n, self._number)
+
+    @cached_property
+    def _second_range(self) -> np.ndarray:
+        return ranges.second_order(self._recorded, self.layout.n, self._number)
+
+    def _recorded(self, record: ranges.Record, along: Mapping[int, int]) -> list[Ball]:
+        """The outputs, of inputs that start a record; some move along a power of t."""
+        path = tuple((power, position, 1.0) for position, power in along.items())
+        inputs = dict(zip(self._arrays, self._on_curve(path, {}, 1.0), strict=True))
+        for name in self.instance.problem.wrt:
+            for cell in np.ravel(inputs[name]):
+                record.start(cell)
+        value = self.instance.problem.fn(_xp, *inputs.values())
+        return [lift(_cell(cell)) for cell in np.ravel(np.asarray(value, dtype=object))]
 
     # One method an operator.
 
@@ -238,7 +325,7 @@ class Certifier:
 
     def _vjp(self, tangent: np.ndarray, cotangent: np.ndarray) -> Iterator[Entry]:
         for i in range(self.layout.n):
-            yield _weighted(cotangent, self._slopes({i: 1.0}), self.dtype)
+            yield _weighted(cotangent, self._slopes({i: 1.0}), self._number)
 
     def _hessian(self, tangent: np.ndarray, cotangent: np.ndarray) -> Iterator[Entry]:
         yield from (entry for row in self._second for entry in row)
@@ -304,7 +391,7 @@ class Certifier:
         if not (one.is_finite() and other.is_finite()):
             return Entry()
         low, high = (one, other) if one is other or one.mid() <= other.mid() else (other, one)
-        bound = max(float(rough.rad()) if rough.is_finite() else math.inf, _half_ulp(high, self.dtype))
+        bound = max(float(rough.rad()) if rough.is_finite() else math.inf, _half_ulp(low, high, self._number))
         return Entry(low=low, high=high, bound=bound)
 
     def _certified(self, path: tuple[Any, ...], order: int) -> tuple[list[tuple[Any, Any]], bool]:
@@ -316,7 +403,7 @@ class Certifier:
         return result
 
     def _certify(self, path: tuple[Any, ...], order: int) -> tuple[list[tuple[Any, Any]], bool]:
-        rough, _ = self._run(path, order, MANTISSA[self.dtype], hull=True)
+        rough, _ = self._run(path, order, self._number.bits, hull=True)
         rough = [ball * arb(_SEED) ** -_factors(order) for ball in rough]
         key = path, order
         if key not in self._exact:
@@ -362,7 +449,7 @@ class Certifier:
         inputs = []
         for name, array in self._arrays.items():
             if name not in self._starts:
-                inputs.append(array)
+                inputs.append(_constants(array))
                 continue
             cells = np.empty(array.size, dtype=object)
             for position, entry in enumerate(np.ravel(array), start=self._starts[name]):
@@ -388,6 +475,36 @@ class Certifier:
         return [Entry(left=left, right=right) for left, right in zip(sides[-1], sides[1], strict=True)]
 
 
+def _nonzero_and_finite(array: np.ndarray) -> np.ndarray:
+    inside: np.ndarray = (array != 0) & np.isfinite(array)
+    return inside
+
+
+def _constants(array: np.ndarray) -> np.ndarray:
+    """An input that is not differentiated by: floating ones as balls, or products of them would round."""
+    if array.dtype.kind != "f":
+        return array
+    cells = np.empty(array.size, dtype=object)
+    cells[:] = [curve(float(entry)) for entry in np.ravel(array)]
+    return cells.reshape(array.shape).view(Balls)
+
+
+def _product(weights: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The weights times a matrix that may hold infinities; 0 times one of them is 0."""
+    total = np.zeros(matrix.shape[1])
+    for weight, row in zip(weights, matrix, strict=True):
+        total += weight * row if weight else 0.0
+    return total
+
+
+def _beyond_by_size(entry: Entry, number: Format) -> float:
+    """What leaving the range may change in an entry of which nothing is known but its size."""
+    size = abs(float(entry.low.mid()))
+    if size > number.largest:
+        return math.inf
+    return number.lost if 0 < size < number.smallest else 0.0
+
+
 def _negated(ball: Any) -> Any:
     """Minus the ball, with all its digits: Arb rounds a negation to the working precision."""
     with evaluation(_LADDER[-1], 1):
@@ -403,9 +520,13 @@ def _path(power: int, direction: Mapping[int, float]) -> tuple[tuple[int, int, f
     return tuple((power, position, float(slope)) for position, slope in direction.items())
 
 
+def _cell(cell: Any) -> Any:
+    """An entry of an output; an array without axes may lie in an array of objects as it is."""
+    return cell.item() if isinstance(cell, np.ndarray) else cell
+
+
 def _coefficient(cell: Any, order: int) -> Any:
-    if isinstance(cell, np.ndarray):
-        cell = cell.item()  # an array without axes, put into an array of objects as it is
+    cell = _cell(cell)
     if hasattr(cell, "coefficient"):
         return cell.coefficient(order)
     return arb(float(cell)) if order == 0 else arb(0)
@@ -424,7 +545,7 @@ def _same(one: Any, other: Any) -> bool:
     return one is other or not (one.is_finite() and other.is_finite()) or bool(one.overlaps(other))
 
 
-def _weighted(weights: np.ndarray, entries: Sequence[Entry], dtype: str) -> Entry:
+def _weighted(weights: np.ndarray, entries: Sequence[Entry], number: Format) -> Entry:
     """The sum of entries times weights; an interval where some entry is one-sided."""
     for entry in entries:
         if not entry.defined:
@@ -436,12 +557,11 @@ def _weighted(weights: np.ndarray, entries: Sequence[Entry], dtype: str) -> Entr
         ]
         low = sum((end[0] for end in ends), arb(0))
         high = low if all(entry.smooth for entry in entries) else sum((end[1] for end in ends), arb(0))
-    u = 2.0 ** -MANTISSA[dtype]
     terms = [
-        abs(float(w)) * (e.bound + u * len(entries) * abs(float(e.high.mid())))
+        abs(float(w)) * (e.bound + number.unit * len(entries) * _largest(e.low, e.high))
         for w, e in zip(weights, entries, strict=True)
     ]
-    return Entry(low=low, high=high, bound=max(sum(terms), _half_ulp(high, dtype)))
+    return Entry(low=low, high=high, bound=max(sum(terms), _half_ulp(low, high, number)))
 
 
 def _no_finer_than(entry: Entry, weights: np.ndarray, row: Sequence[Entry]) -> Entry:
@@ -464,10 +584,12 @@ def _zeros_beside(entries: Sequence[Entry]) -> Sequence[Entry]:
     ]
 
 
-def _half_ulp(x: Any, dtype: str) -> float:
-    """Unit roundoff times the value, at least half the smallest subnormal number."""
-    smallest = float(np.finfo(dtype).smallest_subnormal)
-    return max(2.0 ** -MANTISSA[dtype] * abs(float(x.mid())), smallest / 2 or smallest)
+def _half_ulp(low: Any, high: Any, number: Format) -> float:
+    return number.half_ulp(_largest(low, high))
+
+
+def _largest(low: Any, high: Any) -> float:
+    return max(abs(float(low.mid())), abs(float(high.mid())))
 
 
 def _limit(sequence: Sequence[Any]) -> str:

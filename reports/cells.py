@@ -103,26 +103,17 @@ def columns(results: Results) -> list[Column]:
     return sorted({column(cell) for cell in results.cells}, key=column_order(results))
 
 
-def failures(results: Results) -> list[Measurement]:
-    """The failed cells, by column, place and operator."""
-    order = column_order(results)
-    return sorted(
-        (cell for cell in results.cells if cell.outcome.failed),
-        key=lambda cell: (order(column(cell)), place_order(place(cell)), operator_order(cell.operator)),
-    )
-
-
 def attempted(cell: Measurement) -> bool:
     """Whether the backend was really asked."""
     return cell.outcome.ran or cell.outcome.failed
 
 
-_BY_SEVERITY = (
+BY_SEVERITY = (
     *(outcome for outcome in Outcome if outcome.failed),
     *reversed([outcome for outcome in Outcome if outcome.ran and not outcome.failed]),
     *(outcome for outcome in Outcome if not outcome.ran and not outcome.failed),
 )
-_SEVERITY = {outcome: rank for rank, outcome in enumerate(_BY_SEVERITY)}
+_SEVERITY = {outcome: rank for rank, outcome in enumerate(BY_SEVERITY)}
 
 
 def worst(cells: Sequence[Measurement]) -> Measurement:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gradcheck import Outcome
 
 UNKNOWN = "–"
+THIN = "\u202f"  # a narrow space that does not break
 
 # Nothing traps: a printed value may be any text, infinities and signalling NaNs included.
 _EXACT = Context(prec=60, traps=[])
@@ -20,14 +21,8 @@ _LONG = re.compile(r"(?<![0-9.])((?:0\.0*|(?=[1-9][0-9]*\.))(?:[0-9]\.?){12})([0
 
 
 def count(number: int) -> str:
-    """``5012`` as ``5,012``."""
-    return f"{number:,}"
-
-
-def plural(number: int, noun: str) -> str:
-    """``1 cell``, ``5,012 cells``."""
-    ending = "" if number == 1 else "s"
-    return f"{number:,} {noun}{ending}"
+    """``5012`` with a narrow space between thousands, which reads the same in every language."""
+    return f"{number:,}".replace(",", THIN)
 
 
 def digits(value: float, places: int = 0) -> str:
@@ -46,7 +41,7 @@ def magnitude(value: float) -> str:
     if size == 0 or 0.01 <= size < 10:
         return f"{value:.2g}"
     if 10 <= size < 99_999.5:
-        return f"{value:,.0f}"
+        return f"{value:,.0f}".replace(",", THIN)
     mantissa, _, exponent = f"{value:.1e}".partition("e")
     return f"{mantissa}e{int(exponent)}"
 
@@ -60,6 +55,11 @@ def ratio(value: float) -> str:
     return f"{value:.1f}×" if value < 100 else f"{magnitude(value)}×"
 
 
+def percent(value: float) -> str:
+    """``0.5 %``, ``12.3 %``, of a part of 1."""
+    return f"{100 * value:.3g} %" if math.isfinite(value) else UNKNOWN
+
+
 def seconds(value: float) -> str:
     """Three significant digits in the unit that fits: ``41.2 µs``."""
     if not math.isfinite(value):
@@ -67,7 +67,13 @@ def seconds(value: float) -> str:
     for unit, size in (("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3)):
         if value < 999.5 * size:
             return f"{_three(value / size)} {unit}"
-    return f"{_three(value)} s" if value < 999.5 else f"{value:,.0f} s"
+    return f"{_three(value)} s" if value < 999.5 else f"{count(round(value))} s"
+
+
+def brief(text: str) -> str:
+    """A decimal text to six significant digits, where there is little room; other text as it is."""
+    number = parse(text)
+    return f"{float(number):.6g}" if number is not None and number.is_finite() else text
 
 
 def decimal(text: str) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from statistics import median
 from typing import TYPE_CHECKING, TypeVar
+
+from gradcheck import median_interval, paired_ratio
 
 from .cells import operator_order
 
@@ -34,7 +34,7 @@ class Lap:
     fastest
         Whether it has the smallest median of the row; several may.
     level
-        Whether its ratio's interval reaches 1, so that noise may have decided.
+        Whether its ratio's interval reaches 1, or the ratio is within the noise floor.
     """
 
     median: float
@@ -52,15 +52,15 @@ class Lap:
 
 def lap(samples: Sequence[float]) -> Lap | None:
     """The median of the usable samples; nothing when there are none."""
-    usable = sorted(sample for sample in samples if math.isfinite(sample) and sample > 0)
-    if not usable:
-        return None
-    first = _rank(len(usable))
-    return Lap(median=median(usable), low=usable[first], high=usable[-1 - first])
+    made = median_interval(samples)
+    return None if math.isnan(made.value) else Lap(median=made.value, low=made.low, high=made.high)
 
 
-def race(row: Mapping[K, Measurement]) -> dict[K, Lap]:
-    """The times of one row, each compared with the fastest right answer."""
+def race(row: Mapping[K, Measurement], floor: float = 0.0) -> dict[K, Lap]:
+    """The times of one row, each compared with the fastest right answer.
+
+    ``floor`` is what identical calls of the run differ by, as a ratio less 1.
+    """
     laps = {key: made for key, cell in row.items() if (made := lap(cell.samples)) is not None}
     right = [key for key in laps if row[key].outcome.ran and not row[key].outcome.failed]
     if len(right) < 2:
@@ -68,11 +68,10 @@ def race(row: Mapping[K, Measurement]) -> dict[K, Lap]:
     first = min(right, key=lambda key: (laps[key].median, row[key].backend, row[key].device))
     best = laps[first].median
     for key in right:
-        against = _paired(row[key].samples, row[first].samples)
-        ratio = against.median if against else laps[key].median / best
-        low = against.low if against else laps[key].low / laps[first].high
+        against = paired_ratio(row[key].samples, row[first].samples)
         fastest = laps[key].median == best
-        laps[key] = replace(laps[key], ratio=ratio, fastest=fastest, level=not fastest and low <= 1)
+        level = not fastest and (against.low <= 1 or against.value <= 1 + floor)
+        laps[key] = replace(laps[key], ratio=against.value, fastest=fastest, level=level)
     return laps
 
 
@@ -82,21 +81,3 @@ def derivative(operators: Sequence[str]) -> str:
         if name in operators:
             return name
     return max(operators, key=lambda name: (name != "value", operator_order(name)), default="")
-
-
-def _paired(samples: Sequence[float], others: Sequence[float]) -> Lap | None:
-    """Ratios round by round; nothing when the two did not share their rounds."""
-    if len(samples) != len(others) or any(not other > 0 for other in others):
-        return None
-    return lap([one / other for one, other in zip(samples, others, strict=True)])
-
-
-@cache
-def _rank(size: int) -> int:
-    """How many order statistics to leave out at each end for a 95 % interval of the median."""
-    tail, rank = 0, 0
-    for rank in range(size // 2 + 1):
-        tail += math.comb(size, rank)
-        if 40 * tail > 2**size:
-            return max(rank - 1, 0)
-    return rank

@@ -373,6 +373,23 @@ def test_evaluation_restores_the_precision_also_after_an_exception():
     assert (ctx.prec, ctx.cap) == before
 
 
+def test_record_is_told_every_step_with_its_operands():
+    class Listing:
+        def __init__(self):
+            self.steps = []
+
+        def step(self, result, function, operands):
+            assert str(result.series) == str(function(*(operand.series for operand in operands)))
+            self.steps.append((len(operands), float(result.coefficient(0))))
+
+    listing = Listing()
+    with evaluation(64, 2, record=listing):
+        x = curve(4.0)
+        FUNCTIONS["maximum"](FUNCTIONS["sqrt"](x) - 1, -x)  # choosing is no step
+        FUNCTIONS["xlogy"](x**2, 1.0)
+    assert [(1, 2.0), (2, 1.0), (1, -4.0), (2, 16.0), (2, 0.0)] == listing.steps
+
+
 def test_ball_shows_its_series():
     with evaluation(BITS, 2):
         assert repr(curve(2.0, (1, 1.0))).startswith("Ball(2")

@@ -137,7 +137,13 @@ def test_suite_is_loaded_from_a_file(write):
 def test_suites_are_found_by_path_and_by_name(write):
     path = write(GOOD)
     assert [suite.name for suite in find_suites((str(path), "jacobians"))] == ["own", "jacobians"]
-    assert [suite.name for suite in find_suites()] == list(installed_suites())
+
+
+def test_a_suite_on_request_is_left_out_unless_it_is_named():
+    every = installed_suites()
+    assert every["scaling"].on_request == "timing takes minutes"
+    assert [suite.name for suite in find_suites()] == [name for name in every if name != "scaling"]
+    assert [suite.name for suite in find_suites(("scaling",))] == ["scaling"]
 
 
 @pytest.mark.parametrize(

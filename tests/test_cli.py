@@ -54,9 +54,9 @@ def test_run_writes_results_and_report_and_fits_80_columns(suite, tmp_path):
     assert {"results.jsonl", "report.html"} <= {path.name for path in out.iterdir()}
     outcomes = {cell.backend: cell.outcome.value for cell in Results.read(out).cells}
     assert {"engine": "exact", "differences": "ok"} == outcomes
-    table = [line for line in result.output.splitlines() if "report:" not in line]
+    table = [line for line in result.output.splitlines() if not line.startswith("wrote ")]
     assert max(map(len, table)) <= 80
-    assert re.search(r"^engine +1 +16\.0$", result.output, re.MULTILINE)
+    assert re.search(r"^engine +1 +15\.9$", result.output, re.MULTILINE)
 
 
 def test_a_failure_exits_with_1_unless_another_backend_counts(tmp_path):
@@ -162,7 +162,8 @@ def test_a_negative_seed_is_refused():
 
 def test_an_absent_device_is_named_with_what_was_found():
     assert (
-        "gradcheck: no device 'cuda' here. Found engine: cpu. Use --device cpu, or a machine that has one."
+        "gradcheck: no device 'cuda' here. Found engine: cpu, cpus. "
+        "Use --device cpu, or a machine that has one."
         == refused("run", "chain_rule", "--backend", "engine", "--device", "cuda")
     )
 
@@ -215,20 +216,13 @@ def test_list_names_every_problem_of_a_suite():
     assert max(map(len, output.splitlines())) <= 80
 
 
-def test_backends_are_listed_with_version_and_devices():
-    output = call("backends").output
-    assert re.search(r"engine +yes +\d+\.\d+\.\d+ +cpu", output)
-    assert max(map(len, output.splitlines())) <= 80
-
-
-def test_report_writes_the_page_again_and_exports_tables(suite, tmp_path):
+def test_report_writes_the_page_again(suite, tmp_path):
     call("run", suite, "--backend", "engine", "--out", tmp_path, "--rounds", "0")
     page = (tmp_path / "report.html").read_bytes()
     (tmp_path / "report.html").unlink()
     result = call("report", tmp_path)
     assert 0 == result.exit_code, result.output
     assert page == (tmp_path / "report.html").read_bytes()
-    assert {"cells.csv", "cells.parquet"} <= {path.name for path in tmp_path.iterdir()}
 
 
 RULES = """

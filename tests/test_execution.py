@@ -199,11 +199,12 @@ def test_a_problem_that_fails_everywhere_is_a_row_of_errors_not_a_lost_run():
 
 
 def test_no_device_is_an_error_alone_and_a_cell_in_a_sweep():
-    with pytest.raises(NoDevice, match=r"no device 'cuda' here\. Found engine: cpu\. Use --device cpu"):
+    with pytest.raises(NoDevice, match=r"no device 'cuda' here\. Found engine: cpu, cpus\. Use --device cpu"):
         run(plan_for(square, backends=[ENGINE], devices=("cuda",)))
     cells = run(plan_for(square, backends=[ENGINE], devices=("cpu", "cuda"))).cells
     assert {"cpu": Outcome.EXACT, "cuda": Outcome.NO_DEVICE} == {c.device: c.outcome for c in cells}
-    assert "engine has no cuda here; it has: cpu" == cells[1].reason
+    (absent,) = [cell for cell in cells if cell.device == "cuda"]
+    assert "engine has no cuda here; it has: cpu, cpus" == absent.reason
 
 
 def test_a_changed_tangent_or_constant_is_noticed():
@@ -231,10 +232,11 @@ class Widening(EngineDifferentiator):
 
 
 def test_timing_keeps_raw_samples_and_the_first_call():
-    plan = replace(plan_for(square, backends=[ENGINE]), rounds=3)
+    plan = replace(plan_for(square, backends=[ENGINE]), rounds=3, budget=0.0)
     (cell,) = run(plan).cells
-    assert 3 == len(cell.samples)
+    assert 1 <= len(cell.samples) <= 3
     assert all(sample > 0 for sample in (*cell.samples, cell.first_call))
+    assert cell.prepare < cell.first_call
     assert 1 <= cell.calls
 
 
@@ -243,12 +245,12 @@ def test_results_are_written_while_they_come(tmp_path):
 
     def watch(done, total, label):
         path = tmp_path / "results.jsonl"
-        seen.append((done, total, len(path.read_text().splitlines()) if path.exists() else 0))
+        seen.append((done, total, path.read_text().count('"cell"') if path.exists() else 0))
 
     problems = [replace(square, name=f"square{i}") for i in range(9)]
     results = run(plan_for(*problems, backends=[ENGINE]), out=tmp_path, progress=watch)
-    assert [(i, 9, 1) for i in range(8)] + [(8, 9, 9), (9, 9, 10)] == seen, "a group of eight at a time"
-    assert results == Results.read(tmp_path)
+    assert [(i, 9, 0) for i in range(8)] + [(8, 9, 8), (9, 9, 9)] == seen, "a group of eight at a time"
+    assert repr(results.cells) == repr(Results.read(tmp_path).cells)
 
 
 def test_several_points_are_rows_of_their_own():

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gradcheck import Outcome, Plan, Results, run, saboteurs
-from gradcheck.asking import Question, ask
 from gradcheck.backends.base import Backend, available_backends
 from gradcheck.catalogue import collect
+from gradcheck.session import Item, Question, Session
 
 FAULTS = collect(saboteurs, Backend)
 TOPICS = ("backpropagation", "information", "jacobians", "vectorisation")
@@ -30,14 +30,14 @@ def answers() -> dict[tuple[str, str, str], np.ndarray | None]:
 
 
 def _answers(plan: Plan, backend: Backend) -> dict[tuple[str, str, str], np.ndarray | None]:
-    found = {}
+    found, session = {}, Session(backend, "cpu")
     for _, instance in plan.instances():
         if instance.problem.refuses:
             continue
         operators = ["vjp", "gradient" if instance.layout.output == () else "jacobian"]
-        questions = [Question(operator, "float64") for operator in operators]
-        for question, reply in zip(questions, ask(backend, "cpu", instance, questions), strict=True):
-            found[instance.problem.name, instance.point.label, question.operator] = reply.flat
+        for operator in operators:
+            reply = session.ask(Item("", instance, Question(operator, "float64")))
+            found[instance.problem.name, instance.point.label, operator] = reply.flat
     return found
 
 

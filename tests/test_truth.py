@@ -550,6 +550,53 @@ def test_rounding_bound_scales_with_the_dtype(operator):
         assert coarse.bound <= 2.0**-18 * max(1, abs(float(coarse.high.mid())))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_derivative_is_that_at_the_point_the_dtype_holds(dtype):
+    (entry,) = truth(of(lambda xp, x: x**3, x=0.3), "gradient", dtype).entries
+    held = float(np.array(0.3).astype(dtype))
+    assert held != 0.3
+    assert entry.low == 3 * arb(held) ** 2
+    assert entry.bound >= 2.0 ** -{"float16": 11, "bfloat16": 8}[dtype] * 3 * held**2
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("operator", ["jvp", "vjp", "hvp"])
+def test_tangents_and_cotangents_are_those_the_dtype_holds(dtype, operator):
+    half_square = of(lambda xp, x: xp.sum(x * x) / 2, x=[1.0])
+    found = truth(half_square, operator, dtype, tangent=[np.array([0.3])], cotangent=np.array(0.3))
+    assert float(found.entries[0].low) == float(np.array(0.3).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+def test_products_of_constants_are_certified_too(dtype):
+    declared = problem(x=1.0, a=0.1, b=0.7, wrt="x", name="example")(lambda xp, x, a, b: x * (a * b))
+    (entry,) = truth(declared, "gradient", dtype).entries
+    a, b = (float(np.array(given).astype(dtype)) for given in (0.1, 0.7))
+    before, ctx.prec = ctx.prec, 256
+    try:
+        assert bool(abs(entry.low - arb(a) * arb(b)) < arb(10) ** -30)
+    finally:
+        ctx.prec = before
+
+
+def test_closed_form_stands_where_balls_cannot_run_in_few_bits():
+    declared = problem(a=MATRIX, jac=solution_slopes(1), name="example")(solution)
+    found = truth(declared, dtype="bfloat16")
+    assert found.kind == "closed form"
+    np.testing.assert_allclose(middles(found), SLOPES, rtol=1e-15)
+    assert all(2.0**-8 * abs(slope) <= e.bound for slope, e in zip(SLOPES, found.entries, strict=True))
+
+
+def test_entry_of_a_closed_form_that_overflows_is_out_of_range():
+    steep = solution_slopes(1e6)
+    declared = problem(a=MATRIX, jac=steep, name="example")(lambda xp, a: 1e6 * solution(xp, a))
+    found = truth(declared, dtype="float16")
+    assert found.kind == "closed form"
+    assert [0, 0, 0, math.inf] == [
+        entry.beyond for entry in found.entries
+    ]  # -10^4, -6 10^4, -3 10^4, -1.8 10^5
+
+
 def test_rounding_bound_knows_cancellation():
     stable = of(lambda xp, x: xp.sin(x), x=1.0)
     cancelling = of(lambda xp, x: (1e6 + xp.sin(x)) - 1e6, x=1.0)
@@ -559,6 +606,17 @@ def test_rounding_bound_knows_cancellation():
 
 def test_rounding_bound_is_never_less_than_half_an_ulp():
     (entry,) = truth(of(lambda xp, x: 3 * x, x=1.0)).entries
+    assert entry.bound >= 3 * 2.0**-53
+
+
+@pytest.mark.parametrize("operator", ["gradient", "vjp", "jvp"])
+def test_rounding_bound_at_a_kink_is_that_of_the_larger_slope(operator):
+    declared = of(lambda xp, x: xp.minimum(3 * x, 0 * x), x=0.0)
+    (entry,) = truth(declared, operator).entries
+    assert ("0 to 3", False) == (entry.text(), entry.smooth)
+    assert entry.bound >= 3 * 2.0**-53
+    (entry,) = truth(of(lambda xp, x: xp.maximum(-3 * x, 0 * x), x=0.0), operator).entries
+    assert ("-3 to 0", False) == (entry.text(), entry.smooth)
     assert entry.bound >= 3 * 2.0**-53
 
 
@@ -576,7 +634,7 @@ def test_truth_is_shared_between_dtypes_at_the_same_numbers():
     expected = ask(double, "gradient")
     precisions.clear()
     shared = ask(single, "gradient")
-    assert max(precisions) == 24  # only the rounding bound was computed anew
+    assert [24, 128] == sorted(precisions)  # only the rounding bound and the range were computed anew
     assert shared.entries[0].low is expected.entries[0].low
     assert shared.entries[0].bound > expected.entries[0].bound
 
@@ -642,6 +700,21 @@ def test_a_function_that_computes_in_floats_is_judged_by_measured_slopes(factor)
     for entry, value in zip(truth.entries, factor * right, strict=True):
         within = abs(float(entry.low.mid()) - value) <= 4 * entry.bound
         assert within == (factor == 1.0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_rounding_bound_of_a_measured_slope_knows_its_condition(dtype):
+    def log_volume(xp, a):
+        return np.linalg.slogdet(np.asarray(a, dtype=float))[1]
+
+    plain, near = ([[2.0, 0.25], [0.25, 1.5]], [[1.0, 1.0], [1.0, 1.125]])
+    relative = []
+    for matrix in (plain, near):
+        (entry, *_) = truth(problem(a=matrix, name="example")(log_volume), dtype=dtype).entries
+        relative.append(entry.bound / abs(float(entry.low)))
+    unit = {"float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}[dtype]
+    assert 2 * unit < relative[0] < 40 * unit
+    assert relative[1] > 5 * relative[0]
 
 
 def test_an_entry_that_is_an_array_without_axes_is_no_constant():

@@ -39,9 +39,12 @@ def test_torch_fails_at_delicate_points_alone():
     assert {"delicate"} == {cell.suite for cell in failures}
 
 
-@pytest.mark.parametrize("backend", ["complex-step", "handwritten"])
-def test_other_exact_ways_are_right_where_they_apply(backend):
-    assert [] == results(backend).failures()
+def test_hand_written_rules_are_right_where_there_are_any():
+    assert [] == results("handwritten").failures()
+
+
+def test_the_complex_step_fails_at_delicate_points_alone():
+    assert {"delicate"} == {cell.suite for cell in results("complex-step").failures()}
 
 
 def test_no_cell_is_blank_and_every_skipped_one_says_why():
@@ -77,3 +80,23 @@ def test_entropy_on_the_simplex_face_is_a_recognised_answer_with_its_limits():
     assert Outcome.EXACT == cells["value"].outcome
     assert Outcome.UNDEFINED == cells["gradient"].outcome
     assert "at p[1]: undefined (left none, right +inf); answered inf" == cells["gradient"].reason
+
+
+def test_every_problem_has_a_formula_and_a_source_to_be_read():
+    subjects = {(subject.suite, subject.problem): subject for subject in results("engine").subjects}
+    assert {(cell.suite, cell.problem) for cell in results("engine").cells} == set(subjects)
+    assert [] == [where for where, subject in subjects.items() if not (subject.formula and subject.title)]
+    assert [] == [where for where, subject in subjects.items() if not subject.code.startswith("def ")]
+
+
+def test_every_point_is_studied_and_nine_scalar_functions_of_ten_are_drawn():
+    studies = {(study.suite, study.problem, study.point): study for study in results("engine").studies}
+    asked = [cell for cell in results("engine").cells if not cell.size]
+    assert {(cell.suite, cell.problem, cell.point) for cell in asked} == set(studies)
+    for part, inputs in (("curve", 1), ("surface", 2)):
+        where = {
+            (c.suite, c.problem, c.point) for c in asked if c.operator == "gradient" and c.inputs == inputs
+        }
+        drawn = [one for one in where if getattr(studies[one], part)]
+        assert len(drawn) > 50
+        assert len(drawn) > 0.9 * len(where)

@@ -83,5 +83,7 @@ class ComplexStepDifferentiator(Differentiator):
 complex_step = Backend(
     name="complex-step",
     title="imaginary part of one complex evaluation per direction",
+    operators=("value", "gradient", "jacobian", "jvp", "vjp"),
     load=lambda device: ComplexStepDifferentiator(),
+    dtypes=("float64", "float32"),  # NumPy has no complex numbers of fewer bits
 )

@@ -1,7 +1,13 @@
-"""Extrapolated central differences: no derivative code at all, and an error bar on every entry."""
+"""Extrapolated central differences: no derivative code at all, and an error bar on every entry.
+
+Numbers of 16 bits leave few steps between one too long to say anything and one too short to be taken: only
+steps that rounding leaves three quarters of count there, and none is longer than an eighth, since the shorter
+ones that would show what a long one overlooks may be missing.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
@@ -9,9 +15,13 @@ from typing import Any
 import numpy as np
 
 from gradcheck.backends.base import Answer, Backend, Blocks, Differentiator
+from gradcheck.dtypes import FORMATS
 from gradcheck.numeric.differences import derivative, sample_noise
 from gradcheck.numeric.ladder import Estimate
 from gradcheck.problems import Bound
+
+_FINE = 2.0**-20  # unit roundoff below which every step of the ladder is resolved
+_DISTORTION = 0.25  # how much of a step rounding may take away
 
 
 class DifferencesDifferentiator(Differentiator):
@@ -67,24 +77,35 @@ class _Samples:
         self._shapes = [np.shape(x) for x in xs]
         self._cuts = np.cumsum([0, *(np.size(x) for x in xs)])
         self._point, self._dtype = _flat(xs), np.asarray(xs[0]).dtype
+        self._unit = FORMATS[self._dtype.name].unit
+        self._fine = self._unit < _FINE
         self.output = np.shape(f(*xs))
         reach = float(np.max(np.abs(self._point), initial=1.0))
-        self._noise = sample_noise(self._line(np.ones_like(self._point)), scale=reach)
+        # In few bits values may stand still along the diagonal, where noise would then not be seen.
+        along = np.ones_like(self._point) if self._fine else np.cos(np.arange(self._point.size))
+        entries = prod(self.output)
+        self._noise = sample_noise(self._line(along), scale=reach) if entries else np.zeros(0)
 
     def along(self, direction: np.ndarray, order: int = 1) -> Estimate:
         """Derivative along a flat direction of all inputs."""
         moving = direction != 0
-        if not np.any(moving):
+        if not np.any(moving) or not prod(self.output):
             return Estimate(np.zeros(prod(self.output)), np.zeros(prod(self.output)))
         at, by = np.abs(self._point[moving]), np.abs(direction[moving])
         return derivative(
             self._line(direction),
-            scale=float(np.min(np.maximum(at, 1) / by)),
+            scale=self._scale(at, by),
             finest=float(np.min(at[at > 0] / by[at > 0], initial=1.0)),
             order=order,
-            jitter=float(np.max(at / by)) * float(np.finfo(self._dtype).eps) / 2,
+            jitter=float(np.max(at / by)) * self._unit,
             noise=self._noise,
         )
+
+    def _scale(self, at: np.ndarray, by: np.ndarray) -> float:
+        if self._fine:
+            return float(np.min(np.maximum(at, 1) / by))
+        # a power of two: a step along one entry is then exact unless it is too short
+        return 2.0 ** -math.ceil(math.log2(float(np.max(by))))
 
     def mixed(self, one: np.ndarray, other: np.ndarray, own: Estimate, others: Estimate) -> Estimate:
         """``one H other`` by polarisation: the curvature along the sum less those along each, halved."""
@@ -95,7 +116,10 @@ class _Samples:
 
     def _line(self, direction: np.ndarray) -> Callable[[float], np.ndarray]:
         def phi(step: float) -> np.ndarray:
-            moved = (self._point + step * direction).astype(self._dtype)
+            aim = self._point + step * direction
+            moved = aim.astype(self._dtype)
+            if not self._fine and np.any(np.abs(moved - aim) > _DISTORTION * np.abs(step * direction)):
+                return np.full(prod(self.output), np.nan)
             parts = zip(self._cuts, self._cuts[1:], self._shapes, strict=False)
             return np.ravel(self._f(*(moved[start:stop].reshape(shape) for start, stop, shape in parts)))
 
@@ -132,4 +156,5 @@ differences = Backend(
     name="differences",
     title="extrapolated central differences with an error bar",
     load=lambda device: DifferencesDifferentiator(),
+    dtypes=("float64", "float32", "float16"),  # NumPy takes products of bfloat16 to float32
 )

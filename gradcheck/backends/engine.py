@@ -40,4 +40,5 @@ engine = Backend(
     name="engine",
     title="reverse mode on NumPy, this project's own",
     load=lambda device: EngineDifferentiator(),
+    dtypes=("float64", "float32", "float16"),
 )

@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.half import in_single, lacks_half
+
 _births = count()
 _CHEAPER_AS_VIEW = 1 << 13  # entries up to which copying costs less than making a view
 _NUMBERS = frozenset({bool, int, float, complex, np.bool})  # np.bool is what comparing two numbers gives
@@ -185,11 +187,14 @@ class Primitive:
     sequence: bool = False
     pointwise: bool = False
     kernel: Callable[..., Any] | None = field(init=False, default=None)
+    evaluate: Callable[..., Any] = field(init=False)
 
     def __post_init__(self) -> None:
         names = ", ".join("abc"[: self.arity])
         kernel = eval(f"lambda {names}: {self.scalar}", vars(math)) if self.scalar else None
         object.__setattr__(self, "kernel", kernel)
+        evaluate = in_single(self.forward) if lacks_half(self.forward) else self.forward
+        object.__setattr__(self, "evaluate", evaluate)
         if isinstance(self.forward, np.ufunc) and self.forward.signature is None:
             object.__setattr__(self, "pointwise", True)
 
@@ -236,13 +241,13 @@ def apply(primitive: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]
 def _evaluate(primitive: Primitive, args: Any, params: Mapping[str, Any]) -> Any:
     for arg in args:
         if type(arg) not in _NUMBERS:
-            return primitive.forward(*args, **params)
+            return primitive.evaluate(*args, **params)
     if primitive.kernel is not None:
         try:
             return primitive.kernel(*args, **params)
         except (ArithmeticError, ValueError, TypeError):
             pass  # NumPy says inf or NaN where Python raises, and math has no complex numbers
-    value = primitive.forward(*args, **params)
+    value = primitive.evaluate(*args, **params)
     # A Python number stays one: a NumPy scalar in its place would widen float32 arrays it meets.
     number = args and np.ndim(value) == 0 and isinstance(value, (np.generic, np.ndarray))
     return value.item() if number else value
@@ -260,14 +265,14 @@ def elementwise(
         partial = partials[position](output, *inputs)
         if type(partial) is float is type(tangent):  # what carry does, without the call
             product = tangent * partial
-            return product if tangent or product == product else 0.0
+            return product if product == product else _of_zero_and_infinity(tangent, partial)
         return carry(tangent, partial)
 
     def pull(position: int, cotangent: Any, output: Any, *inputs: Any) -> Any:
         partial = partials[position](output, *inputs)
         if type(partial) is float is type(cotangent):
             product = cotangent * partial
-            return product if cotangent or product == product else 0.0
+            return product if product == product else _of_zero_and_infinity(cotangent, partial)
         return carry(cotangent, _adjoint(partial))
 
     arity = len(partials)
@@ -353,7 +358,11 @@ as_number: Primitive = linear("number", lambda x: float(np.asarray(x).item()), l
 
 
 def carry(flow: Any, partial: Any) -> Any:
-    """Flow times partial; a flow of 0, as of a branch not taken, stays 0 though the partial be infinite."""
+    """Flow times partial, where 0 times infinity is 0.
+
+    A flow of 0, as of a branch not taken, stays 0 though the partial be infinite or NaN; and an infinite flow
+    stops at a partial of 0, as of a bound that holds: what does not move a number moves nothing behind it.
+    """
     if type(partial) is float:
         if partial == 1.0:
             return flow
@@ -361,10 +370,15 @@ def carry(flow: Any, partial: Any) -> Any:
             return negative(flow)
         if type(flow) is float:
             product = flow * partial
-            return product if flow or product == product else 0.0
+            return product if product == product else _of_zero_and_infinity(flow, partial)
     elif not isinstance(flow, Traced) and not isinstance(partial, Traced):
         return _strong_product(flow, partial)
     return carried(flow, partial)
+
+
+def _of_zero_and_infinity(flow: float, partial: float) -> float:
+    """A product of floats that came out as NaN: 0 where a factor is 0, unless the flow is NaN."""
+    return 0.0 if not flow or (not partial and flow == flow) else math.nan
 
 
 def _strong_product(flow: Any, partial: Any) -> Any:
@@ -386,7 +400,7 @@ def is_finite(x: Any) -> bool:
 
 
 def _stopped(flow: Any, partial: Any) -> Any:
-    return np.equal(flow, 0) & ~np.isfinite(partial)
+    return (np.equal(flow, 0) & ~np.isfinite(partial)) | (np.isinf(flow) & np.equal(partial, 0))
 
 
 stopped: Primitive = piecewise_constant("stopped", _stopped, arity=2, pointwise=True)
@@ -396,7 +410,7 @@ carried: Primitive = bilinear(
     _strong_product,
     lambda g, flow, partial: carried(where(stopped(flow, partial), 0.0, g), _adjoint(partial)),
     lambda g, flow, partial: carried(g, _adjoint(flow)),
-    scalar="a * b if a else 0.0",
+    scalar="a * b if a and (b or a != a) else 0.0",
     symbol="{} * {}",
     pointwise=True,
 )

@@ -18,7 +18,7 @@ from gradcheck.balls import evaluation
 from gradcheck.errors import BadProblem
 from gradcheck.operators import Layout, applicable
 from gradcheck.problems import Instance, Published
-from gradcheck.results import PublishedCheck
+from gradcheck.records import PublishedCheck
 from gradcheck.truth import Certifier, Entry
 
 _QUANTITIES = ("value", "gradient", "jacobian", "hessian")

@@ -1,57 +1,42 @@
-"""Every failed cell: the worst entry, what came and what is true, why, and how to repeat it."""
+"""Every failed cell: the worst entry, what came and what is true, and why."""
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .. import cells
+from ..aligned import compare_digits
+from ..cells import column, group
 from ..markup import render
 from ..notation import quotient
 from ..page import Section
 
 if TYPE_CHECKING:
-    from gradcheck import Measurement, Results
+    from ..report import Report
 
 _OPEN = 60  # beyond this many failures the groups start closed, so that what follows stays in reach
+_MOST = 100  # of a column that stand in the page itself; the table of cells has them all
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A failed cell and what is said beside it."""
-
-    number: int
-    cell: Measurement
-    quotient: str
-    command: list[str]
-
-
-def _render(results: Results) -> str:
-    failed = cells.failures(results)
+def _render(report: Report) -> str:
+    failed = report.failures
     if not failed:
         return ""
-    seed = results.environment.get("seed")
-    entries = [
-        Entry(number=number, cell=cell, quotient=quotient(cell.got, cell.true), command=_command(cell, seed))
-        for number, cell in enumerate(failed, start=1)
-    ]
-    groups = cells.group(entries, lambda entry: cells.column(entry.cell))
-    return render("failures.html", groups=list(groups.items()), opened=len(failed) <= _OPEN)
+    return render(
+        "failures.html",
+        report.words,
+        groups=[
+            (
+                who,
+                [
+                    (cell, compare_digits(cell.got, cell.true), quotient(cell.got, cell.true))
+                    for cell in cells[:_MOST]
+                ],
+                len(cells),
+            )
+            for who, cells in group(failed, column).items()
+        ],
+        opened=len(failed) <= _OPEN,
+    )
 
 
-def _command(cell: Measurement, seed: object) -> list[str]:
-    """The command that repeats a cell, quoted for a shell, in the parts a line may break between."""
-    options = {
-        "--select": cell.problem,
-        "--backend": cell.backend,
-        "--device": cell.device,
-        "--dtype": cell.dtype,
-        "--operator": cell.operator,
-        "--seed": seed,
-    }
-    chosen = [shlex.join((option, str(value))) for option, value in options.items() if value is not None]
-    return [shlex.join(("gradcheck", "run", cell.suite)), *chosen]
-
-
-failures = Section(name="failures", title="Failures", order=50, render=_render)
+failures = Section(name="failures", title="Failures", order=30, page="verdict", render=_render)

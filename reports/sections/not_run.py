@@ -12,17 +12,20 @@ from ..page import Section
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gradcheck import Outcome, Results
+    from gradcheck import Outcome
+
+    from ..report import Report
 
 
-def _render(results: Results) -> str:
-    idle = [cell for cell in results.cells if not attempted(cell)]
+def _render(report: Report) -> str:
+    idle = [cell for cell in report.cells if not attempted(cell)]
     if not idle:
         return ""
     groups = group(idle, lambda cell: (cell.outcome, cell.reason))
     ranked = sorted(groups.items(), key=lambda item: (-len(item[1]), *_code(item[0])))
     return render(
         "not_run.html",
+        report.words,
         groups=[
             (
                 outcome,
@@ -47,4 +50,4 @@ def _names(names: Sequence[str]) -> str:
     return ranked[0][0] if len(ranked) == 1 else ", ".join(f"{name} {number:,}" for name, number in ranked)
 
 
-not_run = Section(name="not-run", title="Not run", order=60, render=_render)
+not_run = Section(name="not-run", title="Not run", order=40, page="verdict", render=_render)

@@ -11,7 +11,9 @@ from ..page import Section
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gradcheck import PublishedCheck, Results
+    from gradcheck import PublishedCheck
+
+    from ..report import Report
 
 AGREES = "agrees"
 DISAGREES = "disagrees"
@@ -36,15 +38,17 @@ def _order(check: PublishedCheck) -> tuple[object, ...]:
     )
 
 
-def _render(results: Results) -> str:
-    if not results.published:
+def _render(report: Report) -> str:
+    checks = report.results.published
+    if not checks:
         return ""
     return render(
         "published.html",
-        doubtful=doubtful(results.published),
-        agreeing=sorted((check for check in results.published if check.status == AGREES), key=_order),
+        report.words,
+        doubtful=doubtful(checks),
+        agreeing=sorted((check for check in checks if check.status == AGREES), key=_order),
         tones=_TONES,
     )
 
 
-published = Section(name="published", title="What the documents print", order=40, render=_render)
+published = Section(name="printed", title="Printed numbers", order=80, render=_render)

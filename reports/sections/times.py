@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ..cells import (
-    Column,
-    Place,
-    column_order,
-    dtype_order,
-    group,
-    headings,
-    operator_order,
-    place,
-    place_order,
-)
+from ..cells import Column, Place, column_order, dtype_order, group, headings
 from ..markup import render
 from ..notation import ratio, seconds
 from ..page import Section
-from ..race import Lap, derivative, lap, race
+from ..race import Lap, derivative
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from gradcheck import Measurement
 
-    from gradcheck import Measurement, Results
+    from ..language import Words
+    from ..report import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,70 +31,63 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A problem at a point: the line that is always seen, then those that open."""
+    """A derivative at a point in a dtype, by everyone who was timed."""
 
     place: Place
-    lines: list[tuple[str, list[Entry | None]]]
+    asked: str
+    entries: list[Entry | None]
 
 
-def _render(results: Results) -> str:
-    timed = [cell for cell in results.cells if lap(cell.samples) is not None]
+def _render(report: Report) -> str:
+    timed = [cell for cell in report.cells if report.lap(cell)]
     if not timed:
         return ""
-    shown = sorted({_runner(cell) for cell in timed}, key=column_order(results))
-    dtypes = sorted({cell.dtype for cell in timed}, key=dtype_order)
-    by_place = group(timed, place)
-    by_suite = groupby(sorted(by_place, key=place_order), key=lambda where: where.suite)
+    shown = sorted({_runner(cell) for cell in timed}, key=column_order(report.results))
+    rows = [row for cells in group(timed, _place).values() for row in _rows(cells, shown, report)]
     return render(
         "times.html",
+        report.words,
         headings=headings(shown),
-        suites=[
-            (suite, [_row(where, by_place[where], shown, dtypes) for where in places])
-            for suite, places in by_suite
-        ],
+        suites=list(group(rows, lambda row: row.place.suite).items()),
     )
 
 
+def _place(cell: Measurement) -> Place:
+    return Place(cell.suite, cell.problem, cell.point)
+
+
 def _runner(cell: Measurement) -> Column:
-    """A column without its dtype: dtypes are lines here."""
+    """A column without its dtype: dtypes are rows here."""
     return Column(cell.backend, cell.device, "")
 
 
-def _row(where: Place, cells: Sequence[Measurement], shown: Sequence[Column], dtypes: Sequence[str]) -> Row:
+def _rows(cells: Sequence[Measurement], shown: Sequence[Column], report: Report) -> list[Row]:
     asked = derivative([cell.operator for cell in cells])
-    operators = sorted({asked, "value"}, key=operator_order, reverse=True)
-    lines: list[tuple[str, list[Entry | None]]] = []
-    for dtype in dtypes:
-        of_dtype = [cell for cell in cells if cell.dtype == dtype]
-        rows = {
-            operator: {_runner(cell): cell for cell in of_dtype if cell.operator == operator}
-            for operator in operators
-        }
-        races = {operator: race(row) for operator, row in rows.items() if row}
-        for operator, laps in races.items():
-            label = f"{operator} {dtype}"
-            lines.append((label, [_entry(laps.get(who), rows[operator].get(who)) for who in shown]))
-        if asked in races and asked != "value":
-            if "value" in races:
-                both = races[asked], races["value"]
-                lines.append((f"{asked} ÷ value, {dtype}", [_relative(*both, who) for who in shown]))
-            lines.append((f"first {asked}, {dtype}", [_first(rows[asked].get(who)) for who in shown]))
-    return Row(place=where, lines=lines)
+    by_dtype = group((cell for cell in cells if cell.operator == asked), lambda cell: cell.dtype)
+    rows = []
+    for dtype in sorted(by_dtype, key=dtype_order):
+        by_runner = {_runner(cell): cell for cell in by_dtype[dtype]}
+        entries = [
+            _entry(by_runner[who], report.laps[id(by_runner[who])], report.words)
+            if who in by_runner
+            else None
+            for who in shown
+        ]
+        rows.append(Row(place=_place(cells[0]), asked=f"{asked} {dtype}", entries=entries))
+    return rows
 
 
-def _entry(made: Lap | None, cell: Measurement | None) -> Entry | None:
-    if made is None or cell is None:
-        return None
-    text = seconds(made.median)
-    spread = f" ±{made.spread:.0%}" if len(cell.samples) > 1 else ""
+def _entry(cell: Measurement, lap: Lap, words: Words) -> Entry:
+    text = seconds(lap.median)
+    spread = f" ±{lap.spread:.0%}" if len(cell.samples) > 1 else ""
     if cell.outcome.failed or not cell.outcome.ran:
-        return Entry(text=text, note=f"{cell.outcome.letter} {cell.outcome.value}", tone="late")
-    if made.fastest:
-        return Entry(text=text, note=f"fastest{spread}", tone="first")
-    if math.isnan(made.ratio):
+        return Entry(text=text, note=f"{cell.outcome.letter} {words(cell.outcome.value)}", tone="late")
+    if lap.fastest:
+        return Entry(text=text, note=words("fastest") + spread, tone="first")
+    if math.isnan(lap.ratio):
         return Entry(text=text, note=spread.strip())
-    word = " level" if made.level else ""
-    return Entry(text=text, note=f"{ratio(made.ratio)}{word}{spread}", tone=_heat(made.ratio))
+    level = f" {words('level')}" if lap.level else ""
+    return Entry(text=text, note=f"{ratio(lap.ratio)}{level}{spread}", tone=_heat(lap.ratio))
 
 
 def _heat(times: float) -> str:
@@ -111,16 +95,4 @@ def _heat(times: float) -> str:
     return next((tone for limit, tone in ((2, ""), (10, "h1"), (100, "h2")) if times < limit), "h3")
 
 
-def _relative(top: Mapping[Column, Lap], bottom: Mapping[Column, Lap], who: Column) -> Entry | None:
-    if who not in top or who not in bottom:
-        return None
-    return Entry(text=ratio(top[who].median / bottom[who].median))
-
-
-def _first(cell: Measurement | None) -> Entry | None:
-    if cell is None or not math.isfinite(cell.first_call):
-        return None
-    return Entry(text=seconds(cell.first_call))
-
-
-times = Section(name="times", title="Time", order=30, render=_render)
+times = Section(name="times", title="Times", order=60, render=_render)

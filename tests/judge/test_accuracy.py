@@ -25,6 +25,12 @@ def kink(low, high, bound=2.0**-53):
     return Entry(low=arb(low), high=arb(high), bound=bound)
 
 
+def strayed(value, beyond, bound=2.0**-53):
+    """An entry on the way to which numbers have left the range."""
+    ball = arb(value)
+    return Entry(low=ball, high=ball, bound=bound, beyond=beyond)
+
+
 def undefined(left="", right=""):
     return Entry(left=left, right=right)
 
@@ -133,6 +139,107 @@ def test_a_program_that_rounding_undoes_is_not_judged():
     )
     assert Outcome.UNSUPPORTED == found.outcome
     assert "rounding alone may change this answer without bound in this dtype" == found.reason
+
+
+@pytest.mark.parametrize("answer", [NAN, INF, -INF])
+def test_answer_that_is_no_number_is_not_explained_by_rounding(answer):
+    assert Outcome.NAN == outcome(answer, smooth(2.0, bound=INF))
+    assert Outcome.NAN == outcome(answer, smooth(2.0, bound=1.0))
+
+
+# Rounding bounds as wide as the answer.
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ([0.5, 0.25], EXACT),
+        ([0.5 + 2.0**-9, 0.25], EXACT),
+        ([0.0, 0.25], Outcome.UNSUPPORTED),
+        ([-0.5, 0.25], Outcome.UNSUPPORTED),
+        ([2.0, 0.25], WRONG),
+    ],
+)
+def test_answer_that_rounding_may_change_by_its_size_is_exact_only_where_it_is_right(answer, expected):
+    entries = [smooth(0.5, bound=0.5), smooth(0.25, bound=0.01)]
+    found = judged(answer, entries, dtype="bfloat16")
+    assert expected == found.outcome
+    if expected is Outcome.UNSUPPORTED:
+        assert "rounding alone may change this answer by more than its size in this dtype" == found.reason
+
+
+def test_bound_is_measured_against_the_largest_entry():
+    small, large = smooth(1e-3, bound=0.125), smooth(100.0, bound=0.125)
+    assert judged([0.25, 100.0], [small, large], dtype="float16").outcome is EXACT
+    assert judged([0.375, 100.0], [small, large], dtype="float16").outcome is WRONG
+
+
+def test_bar_that_says_more_than_the_rounding_bound_counts():
+    assert judged([0.75], [smooth(0.5, bound=0.5)], [0.375], dtype="bfloat16").outcome is OK
+
+
+# Few digits.
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bounds"), [("float64", 4), ("float32", 4), ("float16", 2), ("bfloat16", 2)]
+)
+def test_bounds_that_an_answer_may_be_off_by(dtype, bounds):
+    entry = smooth(1.0, bound=2.0**-6)
+    assert judged([1.0 + bounds * 2.0**-6], [entry], dtype=dtype).outcome is EXACT
+    assert judged([1.0 + bounds * 2.0**-6 + 2.0**-7], [entry], dtype=dtype).outcome is WRONG
+
+
+def test_half_of_few_digits_is_not_enough():
+    entry = smooth(1.0, bound=2.0**-11)
+    assert judged([1.0 + 2.0**-8], [entry], dtype="float16").outcome is OK
+    assert judged([1.0 + 2.0**-6], [entry], dtype="float16").outcome is WRONG
+
+
+def test_two_digits_are_those_of_the_largest_entry():
+    small, large = smooth(0.015625, bound=2.0**-12), smooth(1.0, bound=2.0**-11)
+    assert judged([0.017578125, 1.0], [small, large], dtype="float16").outcome is OK
+    assert judged([0.015625, 1.03125], [small, large], dtype="float16").outcome is WRONG
+
+
+# Numbers out of range on the way.
+
+
+@pytest.mark.parametrize("answer", [NAN, INF, -INF, 0.0, 123.0])
+def test_after_an_overflow_nothing_can_be_said_of_an_answer_that_is_not_right(answer):
+    found = judged([answer], [strayed(2.0, INF)], dtype="float16")
+    assert Outcome.UNSUPPORTED == found.outcome
+    assert "beyond the range of float16 on the way" == found.reason
+    assert judged([2.0], [strayed(2.0, INF)], dtype="float16").outcome is EXACT
+
+
+def test_loss_near_zero_excuses_what_it_explains_and_no_more():
+    entry = strayed(1e-6, 1e-6, bound=2.0**-25)
+    assert judged([0.0], [entry], dtype="float16").outcome is Outcome.UNSUPPORTED
+    assert judged([1e-6], [entry], dtype="float16").outcome is EXACT
+    assert judged([1e-5], [entry], dtype="float16").outcome is WRONG
+    assert judged([NAN], [entry], dtype="float16").outcome is Outcome.NAN
+
+
+def test_there_is_nothing_undefined_where_the_point_itself_is_out_of_range():
+    missing = Entry(reason="no real value here", beyond=INF)
+    assert judged([NAN], [missing], dtype="float16").outcome is Outcome.UNSUPPORTED
+
+
+def test_tiny_derivative_in_range_is_lost_where_zero_is_answered():
+    tail = problem(x=20.0, name="tail")(lambda xp, x: xp.tanh(x))
+    for dtype in ("float64", "float32", "bfloat16"):
+        certifier = Certifier(tail.instances()[0], dtype)
+        truth = certifier.truth("gradient", {"tangent": [np.ones(())], "cotangent": [np.ones(())]})
+        zero = np.zeros(1, np.float32)
+        assert judge(zero, None, truth, "gradient", certifier.layout, dtype).outcome is Outcome.LOST_TINY
+        assert truth.entries[0].beyond == 0
+
+
+def test_estimate_too_large_for_the_dtype_is_held_to_its_bar():
+    entry = smooth(6e4, bound=16.0)
+    assert judged([INF], [entry], [1e4], dtype="float16").outcome is Outcome.UNSUPPORTED
+    assert judged([INF], [entry], [1e3], dtype="float16").outcome is Outcome.NAN
 
 
 def test_bar_is_measured_against_the_largest_entry():

@@ -48,7 +48,7 @@ def _chained(build: Builder, like: Any, flow: Op, partial: Op) -> Op | None:
         return cancelled
     if flow.masked and partial.risk:
         return None  # the strong product of the eager rules
-    build.checked |= partial.risk == 2 and flow.constant is None
+    build.checked |= (partial.risk == 2 and flow.constant is None) or flow.risk == 2
     return build.pointwise(multiply, flow, partial)
 
 

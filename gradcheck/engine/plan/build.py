@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from gradcheck.engine.core import Node, Primitive, apply, broadcast_to
 from gradcheck.engine.plan.hazards import covered_by, is_masked, risk_of
 from gradcheck.engine.plan.program import Op, describe, frozen
 from gradcheck.engine.rules.rows import axes_of
+from gradcheck.half import HALF
 
 _EXACT = 1 << 53  # integers below this are floats
 _SMALL = 4096  # constants up to this many entries are folded
@@ -19,6 +22,13 @@ _REDUCTIONS = frozenset({"sum", "max", "min", "mean", "prod"})
 
 Rule = Callable[..., Op | None]
 _cast: Primitive = Primitive(name="cast", forward=lambda x, dtype: dtype.type(x))
+
+
+@cache
+def _rounding(primitive: Primitive) -> Primitive:
+    """A primitive that answers in half precision."""
+    exact = primitive.evaluate is primitive.forward
+    return primitive if exact else replace(primitive, forward=primitive.evaluate)
 
 
 class Builder:
@@ -142,6 +152,7 @@ class Builder:
         return self._make(broadcast_to, (op,), {"shape": like.shape}, like)
 
     def _make(self, primitive: Primitive, inputs: tuple[Op, ...], params: Mapping[str, Any], like: Any) -> Op:
+        primitive = _rounding(primitive) if like.dtype == HALF else primitive
         key = (id(primitive), tuple(map(id, inputs)), frozen(params))
         if key not in self._known:
             covered = covered_by(primitive.name, inputs, params, like)

@@ -46,6 +46,7 @@ from gradcheck.engine.rules.elementary import real, square, subtract
 from gradcheck.engine.rules.linear_algebra import adjoint, matmul_matrices, product, solve_triangular
 from gradcheck.engine.rules.manipulation import concat, diagonal, expand_dims, getitem, tril, triu
 from gradcheck.errors import BadArgument
+from gradcheck.half import in_single
 
 __all__ = ["cholesky", "eigh", "eigvalsh", "qr", "svd", "svdvals"]
 
@@ -137,7 +138,7 @@ def _cholesky_pull(position: int, g: Any, factor: Any, a: Any) -> Any:
 
 cholesky_lower: Primitive = Primitive(
     name="cholesky",
-    forward=lambda a: np.linalg.cholesky(_hermitian_part(a)),
+    forward=in_single(lambda a: np.linalg.cholesky(_hermitian_part(a))),
     push=_cholesky_push,
     pull=_cholesky_pull,
     points=((_SYMMETRIC,),),
@@ -153,6 +154,7 @@ def cholesky(a: Any, *, upper: bool = False) -> Any:
 # QR: Q above R.
 
 
+@in_single
 def _qr_forward(a: Any) -> Any:
     return np.concatenate(np.linalg.qr(a), axis=-2)
 
@@ -288,6 +290,7 @@ _held: Primitive = piecewise_constant("held", lambda x: x)
 # Eigenvalues: a row of them, above the matrix of eigenvectors.
 
 
+@in_single
 def _eigh_forward(a: Any) -> Any:
     w, v = np.linalg.eigh(_hermitian_part(a))
     return np.concatenate([w[..., None, :], v], axis=-2)
@@ -342,7 +345,7 @@ def _eigenvalue_slopes(t: Any, packed: Any) -> Any:
 
 eigvalsh: Primitive = Primitive(
     name="eigvalsh",
-    forward=lambda a: np.linalg.eigvalsh(_hermitian_part(a)),
+    forward=in_single(lambda a: np.linalg.eigvalsh(_hermitian_part(a))),
     push=lambda position, t, y, a: _eigenvalue_slopes(t, _strict_eigh(a, _eigenpairs(a))),
     pull=lambda position, g, y, a: eigen_sum(a, _eigenpairs(a), g),
     points=((_SYMMETRIC,),),
@@ -397,6 +400,7 @@ _eigen_sum: Primitive = Primitive(
 # Singular values: U, a row of singular values, and V, below one another.
 
 
+@in_single
 def _svd_forward(a: Any) -> Any:
     u, s, vh = np.linalg.svd(a, full_matrices=False)
     return np.concatenate([u, s[..., None, :], np.conj(np.swapaxes(vh, -1, -2))], axis=-2)
@@ -491,7 +495,7 @@ def _singular_value_slopes(t: Any, packed: Any, a: Any) -> Any:
 
 svdvals: Primitive = Primitive(
     name="svdvals",
-    forward=lambda a: np.linalg.svd(a, compute_uv=False),
+    forward=in_single(lambda a: np.linalg.svd(a, compute_uv=False)),
     push=lambda position, t, y, a: _singular_value_slopes(t, _strict_svd(a, _singular_triples(a)), a),
     pull=lambda position, g, y, a: singular_sum(a, _singular_triples(a), g),
     points=((_TALL,), (_TALL.T,)),
@@ -561,7 +565,7 @@ def polar(a: Any) -> Any:
 # The sum of the singular values, as one primitive: its derivatives exist also where some are equal.
 nuclear_norm: Primitive = Primitive(
     name="nuclear_norm",
-    forward=lambda a: np.sum(np.linalg.svd(a, compute_uv=False), axis=-1),
+    forward=in_single(lambda a: np.sum(np.linalg.svd(a, compute_uv=False), axis=-1)),
     push=lambda position, t, y, a: _real_inner(polar(a), t),
     pull=lambda position, g, y, a: multiply(expand_dims(g, axis=(-2, -1)), polar(a)),
     points=((_TALL,), (np.eye(2),)),

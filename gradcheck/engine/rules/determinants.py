@@ -25,12 +25,14 @@ from gradcheck.engine.core import (
 from gradcheck.engine.rules.elementary import imag, real
 from gradcheck.engine.rules.linear_algebra import adjoint, batched, inverse, matrix_transpose
 from gradcheck.engine.rules.manipulation import expand_dims, getitem, stack
+from gradcheck.half import in_single
 
 __all__ = ["det", "slogdet"]
 
 _WELL_CONDITIONED = 1e3  # then det A inv(A)^T loses at most three digits, and costs a tenth of the SVD
 
 
+@in_single
 def _minor_sums(a: Any, *directions: Any) -> Any:
     """The derivative of the cofactors of ``a`` along all the directions; the cofactors for none."""
     n = np.shape(a)[-1]
@@ -140,7 +142,7 @@ _minors: Primitive = Primitive(
 
 det: Primitive = Primitive(
     name="det",
-    forward=np.linalg.det,
+    forward=in_single(np.linalg.det),
     push=lambda position, t, y, a: reduce_sum(multiply(t, _minors([a])), axis=(-2, -1)),
     pull=lambda position, g, y, a: multiply(expand_dims(g, axis=(-2, -1)), _minors([_conjugate(a)])),
     points=(
@@ -169,6 +171,7 @@ def slogdet(a: Any) -> SlogdetResult:
     return SlogdetResult(getitem(both, key=(..., 0)), real(logarithm) if is_complex(a) else logarithm)
 
 
+@in_single
 def _invert(a: Any) -> Any:
     try:
         return np.linalg.inv(a)
@@ -205,7 +208,7 @@ def _slogdet_pull(position: int, g: Any, y: Any, a: Any) -> Any:
 
 _slogdet: Primitive = Primitive(
     name="slogdet",
-    forward=lambda a: np.stack(np.linalg.slogdet(a), axis=-1),
+    forward=in_single(lambda a: np.stack(np.linalg.slogdet(a), axis=-1)),
     push=_slogdet_push,
     pull=_slogdet_pull,
 )

@@ -27,6 +27,7 @@ from gradcheck.engine.core import (
 )
 from gradcheck.engine.rules.elementary import subtract
 from gradcheck.engine.rules.manipulation import concat, getitem, permute_dims, tril, triu
+from gradcheck.half import in_single
 
 __all__ = [
     "expm",
@@ -128,7 +129,7 @@ def _like(x: Any, b: Any) -> Any:
     return reshape(x, shape=shape_of(x)[:-1]) if len(shape_of(b)) == 1 else x
 
 
-solve: Primitive = _system("solve", np.linalg.solve, ((_A, _B), (_A, np.array([1.0, -2.0]))))
+solve: Primitive = _system("solve", in_single(np.linalg.solve), ((_A, _B), (_A, np.array([1.0, -2.0]))))
 
 
 def batched(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -147,6 +148,7 @@ def batched(function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
+@in_single
 def _substitute(a: Any, b: Any, *, lower: bool = False) -> Any:
     def one(matrix: Any, right: Any) -> Any:
         return scipy.linalg.solve_triangular(matrix, right, lower=lower, check_finite=False)
@@ -179,7 +181,7 @@ def inverse(name: str, forward: Callable[[Any], Any], points: tuple[tuple[Any, .
     return Primitive(name=name, forward=forward, push=push, pull=pull, points=points)
 
 
-inv: Primitive = inverse("inv", np.linalg.inv, ((_A,),))
+inv: Primitive = inverse("inv", in_single(np.linalg.inv), ((_A,),))
 
 
 def matrix_power(x: Any, n: int) -> Any:
@@ -216,7 +218,7 @@ def _pinv_pull(position: int, g: Any, p: Any, a: Any, rtol: Any = None) -> Any:
 
 pinv: Primitive = Primitive(
     name="pinv",
-    forward=lambda a, *, rtol=None: np.linalg.pinv(a, rtol=rtol),
+    forward=in_single(lambda a, *, rtol=None: np.linalg.pinv(a, rtol=rtol)),
     push=_pinv_push,
     pull=_pinv_pull,
     points=((_A,), (_B,)),
@@ -228,6 +230,7 @@ pinv: Primitive = Primitive(
 # (N. Higham, "Functions of Matrices", SIAM 2008, section 10.6), and so is the derivative of that.
 
 
+@in_single
 def _exponential_slope(a: Any, e: Any) -> Any:
     def one(matrix: Any, direction: Any) -> Any:
         return scipy.linalg.expm_frechet(matrix, direction, compute_expm=False, check_finite=False)
@@ -262,7 +265,7 @@ _expm_slope: Primitive = Primitive(
 
 expm: Primitive = Primitive(
     name="expm",
-    forward=scipy.linalg.expm,
+    forward=in_single(scipy.linalg.expm),
     push=lambda position, t, y, a: _expm_slope(a, t),
     pull=lambda position, g, y, a: _expm_slope(adjoint(a), g),
     points=((_A,),),

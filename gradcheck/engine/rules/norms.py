@@ -11,6 +11,7 @@ from gradcheck.engine.rules.decompositions import nuclear_norm, svdvals
 from gradcheck.engine.rules.elementary import absolute
 from gradcheck.engine.rules.reduction import max_, min_, vector_norm
 from gradcheck.errors import BadArgument
+from gradcheck.half import in_single
 
 __all__ = ["matrix_norm", "matrix_rank"]
 
@@ -36,6 +37,7 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:  # 
     return reshape(norm, shape=(*shape_of(norm), 1, 1)) if keepdims else norm
 
 
+@in_single
 def _rank(x: Any, *, rtol: Any = None) -> Any:
     return np.linalg.matrix_rank(x, rtol=rtol)
 

@@ -16,6 +16,7 @@ from scipy import special
 from gradcheck.engine.core import Primitive, add, carry, elementwise, multiply, piecewise_constant
 from gradcheck.engine.rules.elementary import divide, exp, log, log1p, negative, square, subtract
 from gradcheck.engine.rules.trigonometric import tanh
+from gradcheck.half import in_single
 
 __all__ = [
     "digamma",
@@ -48,7 +49,7 @@ _LOGISTIC = ((0.0,), (1.5,), (40.0,), (-40.0,), (1e-9,))
 # The slope of the logistic function; s s (s - s') would cancel near 0, where it is flat.
 _bell: Primitive = elementwise(
     "bell",
-    lambda x: np.multiply(special.expit(x), special.expit(np.negative(x))),
+    in_single(lambda x: np.multiply(special.expit(x), special.expit(np.negative(x)))),
     lambda y, x: negative(multiply(y, tanh(multiply(0.5, x)))),
 )
 
@@ -86,7 +87,7 @@ relu: Primitive = elementwise(
 
 def _narrow(function: Any) -> Any:
     """SciPy's two-argument loops take a Python float for a reason to widen float32."""
-    return lambda x, y: function(x, y, dtype=np.result_type(x, y))
+    return in_single(lambda x, y: function(x, y, dtype=np.result_type(x, y)))
 
 
 xlogy: Primitive = elementwise(
@@ -151,6 +152,7 @@ ndtr: Primitive = elementwise(
 )
 
 
+@in_single
 def _mills_ratio(x: Any) -> Any:
     """Density over distribution function of the normal law, by erfcx: neither factor may underflow."""
     return np.divide(math.sqrt(2 / math.pi), special.erfcx(np.multiply(-math.sqrt(0.5), x)))
@@ -240,6 +242,7 @@ exprel: Primitive = elementwise(
 )
 
 
+@in_single
 def _modified(x: Any, *, n: int) -> Any:
     return special.iv(n, x)
 

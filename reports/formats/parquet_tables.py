@@ -1,0 +1,14 @@
+"""The tables of a run as Parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gradcheck import Results
+
+
+def write(
+    results: Results, directory: Path, *, language: str = "en", before: Results | None = None
+) -> list[Path]:
+    """Write ``cells.parquet``, ``published.parquet`` and ``samples.parquet``, a row per cell and round."""
+    return results.export(directory, ["parquet"])

@@ -1,0 +1,35 @@
+"""What timing in rounds is worth: false winners among equals, and slowdowns found; printed, never asserted.
+
+``GRADCHECK_BENCH_TRIALS`` sets the number of trials.
+"""
+
+import os
+
+from tables import show
+from timing_trials import trials
+
+TRIALS = int(os.environ.get("GRADCHECK_BENCH_TRIALS", "300"))
+
+
+def test_equals_and_a_slowdown(benchmark, capsys):
+    same, sequential, slower, floor = benchmark.pedantic(trials, (TRIALS,), rounds=1)
+    show(
+        capsys,
+        "one function under two names, and one that does 10 % more",
+        ("trial", "trials", "median ratio", "sd of log ratio", "worst ratio", "p < 0.05", "called"),
+        [
+            ("A / B in rounds", *same.row, same.called(0.0), same.called(floor)),
+            ("A / B one after the other", *sequential.row, sequential.called(0.0), sequential.called(floor)),
+            (
+                "slow / A in rounds",
+                *slower.row,
+                slower.called(0.0, worse=True),
+                slower.called(floor, worse=True),
+            ),
+        ],
+        [
+            f"noise floor of these rounds: {100 * floor:.1f} %; beyond it a report speaks of a difference",
+            "goals: at most 5 % of equals differ, with at most half of the sequential spread;",
+            "at least 90 % of slowdowns are found",
+        ],
+    )

@@ -1,0 +1,139 @@
+"""Two competitors, timed by the harness's own rounds, in worker processes: how often noise makes a winner.
+
+``A`` and ``B`` are one function; ``slow`` does a tenth more of the same work. A trial is a point, and takes
+the samples a cell of a run gets by default, in rounds or, to compare with, one competitor after the other.
+Every ten trials are a group of a run, in new processes: two processes differ for as long as they live.
+"""
+
+import math
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from statistics import median, stdev
+
+import cloudpickle
+import numpy as np
+
+from gradcheck import Plan, Point, Suite, engine, problem
+from gradcheck.backends.base import Backend, Differentiator
+from gradcheck.comparing import noise_floor
+from gradcheck.records import Control, Timing
+from gradcheck.rows import Row
+from gradcheck.session import Pace
+from gradcheck.statistics import paired_p, paired_ratio, ratio, unpaired_p
+from gradcheck.timing import timed
+from gradcheck.workers import staffed
+
+WORK = 100  # times the function goes over its array
+ROUNDS = 15
+POINTS = 10  # of a group
+
+
+class Steady(Differentiator):
+    """The gradient of a sum, over and over: as much work as it is told."""
+
+    xp = engine.xp
+
+    def __init__(self, work):
+        self._work = work
+
+    def vjp(self, f, xs, cotangent):
+        for _ in range(self._work):
+            slope = np.cos(xs[0])
+        return [slope * cotangent]
+
+
+def backend(name, work):
+    return Backend(name=name, title="", load=lambda device: Steady(work))
+
+
+COMPETITORS = (backend("A", WORK), backend("B", WORK), backend("slow", WORK + WORK // 10))
+
+
+@problem(*(Point(x=np.linspace(0, 1 + number, 100)) for number in range(POINTS)))
+def sine(xp, x):
+    """sum sin x"""
+    return xp.sum(xp.sin(x))
+
+
+@dataclass
+class Trials:
+    """Ratios and p-values of many trials."""
+
+    ratios: list = field(default_factory=list)
+    p_values: list = field(default_factory=list)
+
+    def add(self, made, p):
+        self.ratios.append(made.value)
+        self.p_values.append(p)
+
+    def called(self, floor, worse=False):
+        """The share of trials in which a difference is called one: p below 5 %, and beyond a noise floor."""
+        pairs = zip(self.ratios, self.p_values, strict=True)
+        found = [p < 0.05 and (x > 1 + floor or (1 / x > 1 + floor and not worse)) for x, p in pairs]
+        return f"{100 * sum(found) / len(found):.1f} %"
+
+    @property
+    def spread(self):
+        return stdev(math.log(value) for value in self.ratios)
+
+    @property
+    def row(self):
+        worst = max(self.ratios, key=lambda value: abs(math.log(value)))
+        return (
+            f"{len(self.ratios)}",
+            f"{median(self.ratios):.3f}",
+            f"{100 * self.spread:.2f} %",
+            f"{worst:.3f}",
+        )
+
+
+@contextmanager
+def arena():
+    """Workers, and by point the cells of all competitors."""
+    plan = Plan(
+        suites=[Suite(name="trial", title="", problems={"sine": sine}, source="test")],
+        backends=COMPETITORS,
+        operators=("gradient",),
+        dtypes=("float64",),
+        rounds=ROUNDS,
+    )
+    backends = {one.name: one for one in COMPETITORS}
+    with staffed(backends, isolated=True, limit=60.0, memory=None) as staff:
+        rows = [
+            Row(plan, dict.fromkeys(backends, ("cpu",)), "trial", instance, staff.parcel)
+            for instance in sine.instances()
+        ]
+        yield plan, staff, [{cell.seat.backend: cell for cell in row.cells} for row in rows]
+
+
+def interleaved(plan, staff, points, number):
+    """The samples of every competitor at every point, by the harness's rounds, and their controls."""
+    made = list(timed([cell for cells in points for cell in cells.values()], staff, plan, group=number))
+    samples = {one.key: one.samples for one in made if isinstance(one, Timing)}
+    by_point = [{name: samples[cell.key] for name, cell in cells.items()} for cells in points]
+    return by_point, [one for one in made if isinstance(one, Control)]
+
+
+def alone(staff, cell):
+    """As many samples of one cell, and of nothing else in between."""
+    return [staff.submit(cell.seat, "clock", [cell.item], Pace()).result()[0].seconds for _ in range(ROUNDS)]
+
+
+def trials(count):
+    """A against B in rounds, A against B one after the other, the slow one against A in rounds."""
+    same, sequential, slower, controls = Trials(), Trials(), Trials(), []
+    for number in range(math.ceil(count / POINTS)):
+        with arena() as (plan, staff, points):
+            found, control = interleaved(plan, staff, points, number)
+            controls += control
+            for cells, samples in zip(points, found, strict=True):
+                for kind, pair in ((same, ("A", "B")), (slower, ("slow", "A"))):
+                    rivals = [samples[name] for name in pair]
+                    kind.add(paired_ratio(*rivals), paired_p(*rivals))
+                rivals = [alone(staff, cells[name]) for name in ("A", "B")]
+                sequential.add(ratio(*rivals), unpaired_p(*rivals))
+    return same, sequential, slower, noise_floor(controls)
+
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
