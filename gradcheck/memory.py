@@ -50,6 +50,10 @@ def held(pid: int, *, family: bool = True) -> int:
 
 
 def kill_group(leader: int) -> None:
-    """End a process that leads a group, and all that it has started, also where it is dead itself."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
+    """End a process that leads a group, and all that it has started, also where it is dead itself.
+
+    Nothing is ended for 0, no process yet, which the system would take for the group of the caller.
+    """
+    if leader:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)

@@ -36,6 +36,7 @@ from gradcheck.yardstick import yardstick
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _WATCH = 0.05  # seconds between two looks at the memory of workers at work
 _FAMILY = 10  # looks from one to the next at what they have started, too: that lists all processes
+_FAREWELL = 5.0  # seconds to wait, after an exception, for threads that it may have left asleep for ever
 
 
 class TimedOut(GradcheckError):
@@ -165,8 +166,9 @@ class Workers:
         self._over.set()
         for desk in self._desks.values():
             desk.end(now=error is not None)
-        for desk in self._desks.values():
-            desk.close()
+        for leaving in [desk.leave() for desk in self._desks.values()]:
+            # Ctrl-C within Condition.notify loses a wake-up of pebble's (CPython's gh-92530, mended in part).
+            leaving.join(_FAREWELL if error is not None else None)
 
     def _watch_memory(self) -> None:
         if self._memory is None:
@@ -229,12 +231,13 @@ class _Desk:
         else:
             self._pool.close()  # type: ignore[no-untyped-call]
 
-    def leave(self) -> None:
-        """End when all is done; nobody waits for it."""
-        threading.Thread(target=self.close, daemon=True).start()
+    def leave(self) -> threading.Thread:
+        """End when all is done; what does it can be waited for."""
+        leaving = threading.Thread(target=self._close, daemon=True)
+        leaving.start()
+        return leaving
 
-    def close(self) -> None:
-        """Wait for the end."""
+    def _close(self) -> None:
         self._pool.close()  # type: ignore[no-untyped-call]
         self._pool.join()
 

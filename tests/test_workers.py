@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import cloudpickle
@@ -203,3 +204,41 @@ def test_the_peak_of_a_call_is_what_it_holds_at_most():
 def test_what_a_process_holds_is_seen_and_a_gone_one_holds_nothing():
     assert held(os.getpid()) >= held(os.getpid(), family=False) > 2**24
     assert held(2**22 + 1) == 0
+
+
+# An end by an exception, as Ctrl-C is one.
+
+ENDED_EARLY = """
+import sys
+from gradcheck import available_backends
+from gradcheck.workers import Seat, Workers
+
+if __name__ == "__main__":
+    with Workers(available_backends(), limit=60.0) as workers:
+        workers.submit(Seat("engine", "cpu"), "devices")
+        sys.exit(7)
+"""
+
+
+def test_an_end_before_the_first_worker_has_said_hello_ends_workers_alone():
+    done = subprocess.run([sys.executable, "-c", ENDED_EARLY], start_new_session=True, timeout=120, check=False)
+    assert done.returncode == 7
+
+
+def test_a_wake_up_that_an_interruption_lost_does_not_hold_the_end():
+    def leave():
+        workers.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+
+    workers = Workers({"any": BACKEND}, limit=20.0)
+    workers.__enter__()
+    pid = answer(workers, lambda backend, device: os.getpid())
+    queue = workers._desks[HERE]._pool._context.task_queue
+    stale = threading.Lock()  # released by notify, taken by the thread it woke, and never removed
+    stale.acquire()
+    with queue.mutex:
+        queue.not_empty._waiters.appendleft(stale)
+    leaving = threading.Thread(target=leave, daemon=True)
+    leaving.start()
+    leaving.join(60)
+    assert not leaving.is_alive()
+    assert held(pid) == 0
