@@ -101,6 +101,9 @@ def run(
     budget: Annotated[
         float, typer.Option(help="Seconds of samples per cell, to narrow its interval.", min=0.0)
     ] = 0.01,
+    processes: Annotated[
+        int, typer.Option(help="Of each backend, to take timing samples in turn: 4 find 10 %.", min=1)
+    ] = 1,
     cold: Annotated[
         bool, typer.Option("--cold", help="Time first calls in fresh processes as well (slow).")
     ] = False,
@@ -141,6 +144,7 @@ def run(
             seed=seed,
             rounds=rounds,
             budget=budget,
+            processes=processes,
             cold=cold,
             largest=largest,
         )

@@ -36,6 +36,9 @@ class Plan:
         Timing samples per cell at least; 0 leaves timing out.
     budget
         Seconds of samples a cell may take, once it has its rounds, to narrow the interval of its median.
+    processes
+        How many of each backend take a cell's samples in turn, when isolated: processes of one program differ
+        by some percent for as long as they live, and several average that out.
     cold
         Whether the first call is also timed in a process of its own, cell by cell.
     largest
@@ -53,6 +56,7 @@ class Plan:
     timed: Sequence[str] = TIMED
     rounds: int = 15
     budget: float = 0.01
+    processes: int = 1
     cold: bool = False
     largest: int = LARGEST
     named: Mapping[str, Any] = field(default_factory=dict)
@@ -69,6 +73,7 @@ class Plan:
         seed: int = 0,
         rounds: int = 15,
         budget: float = 0.01,
+        processes: int = 1,
         cold: bool = False,
         largest: int = LARGEST,
     ) -> Plan:
@@ -84,7 +89,7 @@ class Plan:
             Names.
         select
             An expression on ``suite/problem`` names, for example ``"softmax and not entropy"``.
-        seed, rounds, budget, cold, largest
+        seed, rounds, budget, processes, cold, largest
             See the class.
 
         Raises
@@ -96,6 +101,8 @@ class Plan:
             raise BadArgument("seed", "0 or a positive number", seed)
         if budget < 0:
             raise BadArgument("budget", "0 or a positive number of seconds", budget)
+        if processes < 1:
+            raise BadArgument("processes", "1 or more", processes)
         offered = available_backends()
         everybody = tuple(name for name, backend in offered.items() if not backend.on_request)
         named_operators = known("operator", operators, OPERATORS)
@@ -116,6 +123,7 @@ class Plan:
             timed=named_operators or TIMED,
             rounds=rounds,
             budget=budget,
+            processes=processes,
             cold=cold,
             largest=largest,
             named={
@@ -128,6 +136,7 @@ class Plan:
                 "seed": seed,
                 "rounds": rounds,
                 "budget": budget,
+                "processes": processes,
                 "cold": cold,
                 "largest": largest,
             },

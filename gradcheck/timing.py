@@ -3,9 +3,10 @@
 Machines drift; competitors that are timed one after the other differ by drift alone. A round takes one
 sample of every cell of a group of problems, seat by seat, and keeps it raw; reports take medians.
 
-Some seats take part twice, in two processes, as competitors do: what the two differ by is noise, and no
-smaller difference means anything. Processes of one program differ for as long as they live (T. Kalibera and
-R. Jones, "Rigorous benchmarking in reasonable time", ISMM 2013), so every group has new ones.
+Processes of one program differ for as long as they live (T. Kalibera and R. Jones, "Rigorous benchmarking in
+reasonable time", ISMM 2013), so a plan may have several take a cell's samples in turn. Some seats take part
+twice, in other processes, as competitors do: what the two differ by is noise, and no smaller difference means
+anything. Every group has new ones.
 """
 
 from __future__ import annotations
@@ -42,14 +43,19 @@ _LOCK = (
 
 @dataclass
 class _Track:
-    """The samples of one item under one name."""
+    """The samples of one item under one name, taken by processes in turn."""
 
-    seat: Seat
+    seats: Sequence[Seat]
     item: Item
     samples: list[float] = field(default_factory=list)
     last: Sample | None = None
     spent: float = 0.0
     stop: str = ""
+
+    @property
+    def seat(self) -> Seat:
+        """Whose turn it is."""
+        return self.seats[len(self.samples) % len(self.seats)]
 
     def take(self, sample: Sample | None) -> None:
         """Keep a sample; without one the item is not timed any further."""
@@ -86,7 +92,7 @@ def timed(
     staff
         Who runs the sessions.
     plan
-        How many rounds, and how much time.
+        How many rounds, in how many processes, and how much time.
     group
         Number of this group of problems: seeds the order, and picks who is timed twice.
     """
@@ -111,8 +117,8 @@ def timed(
     for track, twin in pairs:
         yield Control(
             key=track.item.key,
-            backend=track.seat.backend,
-            device=track.seat.device,
+            backend=track.seats[0].backend,
+            device=track.seats[0].device,
             samples=tuple(track.samples),
             twin=tuple(twin.samples),
         )
@@ -126,9 +132,10 @@ def _rounds(
     Gives the tracks, those that take part twice with their twins, and the yardstick's.
     """
     order = random.Random(f"{plan.seed} {group}")
-    tracks = [_Track(cell.seat, cell.item) for cell in cells]
-    pairs = _paired(tracks, _doubled(cells, group), staff)
-    yard = _Track(_YARD, Item(work.name, staff.parcel(work.instances()[0]), Question("value", "float64")))
+    tracks = [_Track(_copies(cell.seat, range(plan.processes)), cell.item) for cell in cells]
+    pairs = _paired(tracks, _doubled(cells, group), plan.processes)
+    copies = _opened(tracks + [twin for _, twin in pairs], staff)
+    yard = _Track([_YARD], Item(work.name, staff.parcel(work.instances()[0]), Question("value", "float64")))
     while going := [track for track in tracks if not track.stop]:
         turns: dict[Seat, list[_Track]] = {_YARD: [yard]}
         for track in going + [twin for track, twin in pairs if not (track.stop or twin.stop)]:
@@ -137,7 +144,7 @@ def _rounds(
             _visit(seat, order.sample(turns[seat], len(turns[seat])), staff)
         for track in going:
             track.decide(plan.rounds, plan.budget)
-    for seat in {twin.seat for _, twin in pairs}:
+    for seat in copies:
         staff.dismiss(seat)
     return tracks, pairs, yard
 
@@ -153,16 +160,28 @@ def _doubled(cells: Sequence[Cell], group: int) -> set[Seat]:
     return doubled
 
 
-def _paired(tracks: Sequence[_Track], doubled: Collection[Seat], staff: Staff) -> list[tuple[_Track, _Track]]:
-    """The tracks of doubled seats with their twins, which are asked what the tracks were."""
-    pairs = [
-        (track, _Track(track.seat._replace(twin=True), track.item))
+def _copies(seat: Seat, numbers: range) -> list[Seat]:
+    return [seat._replace(copy=number) for number in numbers]
+
+
+def _paired(
+    tracks: Sequence[_Track], doubled: Collection[Seat], processes: int
+) -> list[tuple[_Track, _Track]]:
+    """The tracks of doubled seats with their twins, which have as many processes, and others."""
+    others = range(processes, 2 * processes)
+    return [
+        (track, _Track(_copies(track.seats[0], others), track.item))
         for track in tracks
-        if track.seat in doubled
+        if track.seats[0] in doubled
     ]
-    for asked in [staff.submit(twin.seat, "ask", twin.item) for _, twin in pairs]:
-        asked.exception()  # a twin that is lost here has no time either
-    return pairs
+
+
+def _opened(tracks: Sequence[_Track], staff: Staff) -> set[Seat]:
+    """The copies among the seats of tracks, which are now asked what the first was."""
+    opening = [(seat, track.item) for track in tracks for seat in track.seats if seat.copy]
+    for asked in [staff.submit(seat, "ask", item) for seat, item in opening]:
+        asked.exception()  # a copy that is lost here has no time either
+    return {seat for seat, _ in opening}
 
 
 def _visit(seat: Seat, tracks: Sequence[_Track], staff: Staff) -> None:

@@ -52,11 +52,11 @@ class Died(GradcheckError):
 
 
 class Seat(NamedTuple):
-    """A backend's name and a device: what has a process of its own; its twin has another."""
+    """A backend's name and a device: what has a process of its own; copies, which are timed, have others."""
 
     backend: str
     device: str
-    twin: bool = False
+    copy: int = 0
 
 
 class Staff(Protocol):

@@ -9,6 +9,7 @@ import pytest
 from gradcheck import Plan, Suite, engine, problem
 from gradcheck.backends.base import Backend, Differentiator
 from gradcheck.backends.engine import EngineDifferentiator
+from gradcheck.errors import BadArgument
 from gradcheck.results import Control, Timing, Yardstick
 from gradcheck.rows import Row
 from gradcheck.session import Sample
@@ -119,9 +120,9 @@ def test_as_many_seats_take_part_twice_as_make_enough_controls(seats, controls):
 
 def test_a_seat_that_takes_part_twice_has_a_second_session_that_ends_with_its_group(monkeypatch):
     monkeypatch.setattr("gradcheck.timing._CONTROLS", 2)
-    clock = Clock(lambda seat, visit: 2.0 if seat.twin else 1.0)
+    clock = Clock(lambda seat, visit: 1.0 + seat.copy)
     controls = of(Control, records(plan_of("a", "b"), clock, group=1))
-    twin = Seat("b", "cpu", twin=True)
+    twin = Seat("b", "cpu", copy=1)
     assert clock.asked == [(twin, one.key) for one in controls]
     assert clock.dismissed == [twin]
     assert {(set(one.samples).pop(), set(one.twin).pop()) for one in controls} == {(1.0, 2.0)}
@@ -129,13 +130,29 @@ def test_a_seat_that_takes_part_twice_has_a_second_session_that_ends_with_its_gr
 
 def test_a_twin_that_is_lost_leaves_the_others_their_times():
     def seconds(seat, visit):
-        if seat.twin:
+        if seat.copy:
             raise RuntimeError("lost")
         return 1.0
 
     found = records(plan_of("a", "b", budget=1e9), Clock(seconds))
     assert {t.stop for t in of(Timing, found)} == {"narrow"}
     assert all(math.isnan(control.twin[0]) for control in of(Control, found))
+
+
+def test_processes_take_samples_in_turn_and_twins_are_others(monkeypatch):
+    monkeypatch.setattr("gradcheck.timing._CONTROLS", 1)
+    clock = Clock(lambda seat, visit: 1.0 + seat.copy)
+    found = records(plan_of("a", "b", operators=("value",), rounds=6, processes=3, budget=10.0), clock)
+    assert {t.samples for t in of(Timing, found)} == {(1.0, 2.0, 3.0) * 2}
+    assert [one.twin for one in of(Control, found)] == [(4.0, 5.0, 6.0) * 2]
+    copies = [("a", 1), ("a", 2), ("a", 3), ("a", 4), ("a", 5), ("b", 1), ("b", 2)]
+    assert {seat for seat, _ in clock.asked} == set(clock.dismissed)
+    assert sorted((seat.backend, seat.copy) for seat in clock.dismissed) == copies
+
+
+def test_no_process_at_all_is_refused():
+    with pytest.raises(BadArgument, match=r"^processes: expected 1 or more, got 0"):
+        Plan.of(processes=0)
 
 
 def test_the_control_keeps_both_halves():

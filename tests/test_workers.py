@@ -149,7 +149,7 @@ def test_a_twin_has_a_process_of_its_own_until_it_is_dismissed(staff):
     def number(backend, device):
         return os.getpid()
 
-    twin = HERE._replace(twin=True)
+    twin = HERE._replace(copy=1)
     one, other = answer(staff, number), answer(staff, number, twin)
     assert one != other
     staff.dismiss(twin)
@@ -221,7 +221,8 @@ if __name__ == "__main__":
 
 
 def test_an_end_before_the_first_worker_has_said_hello_ends_workers_alone():
-    done = subprocess.run([sys.executable, "-c", ENDED_EARLY], start_new_session=True, timeout=120, check=False)
+    command = [sys.executable, "-c", ENDED_EARLY]
+    done = subprocess.run(command, start_new_session=True, timeout=120, check=False)
     assert done.returncode == 7
 
 

@@ -5,17 +5,20 @@
 
 import os
 
+import pytest
+
 from tables import show
 from timing_trials import trials
 
 TRIALS = int(os.environ.get("GRADCHECK_BENCH_TRIALS", "300"))
 
 
-def test_equals_and_a_slowdown(benchmark, capsys):
-    same, sequential, slower, floor = benchmark.pedantic(trials, (TRIALS,), rounds=1)
+@pytest.mark.parametrize("processes", [1, 4])
+def test_equals_and_a_slowdown(benchmark, capsys, processes):
+    same, sequential, slower, floor = benchmark.pedantic(trials, (TRIALS, processes), rounds=1)
     show(
         capsys,
-        "one function under two names, and one that does 10 % more",
+        f"one function under two names, and one that does 10 % more; --processes {processes}",
         ("trial", "trials", "median ratio", "sd of log ratio", "worst ratio", "p < 0.05", "called"),
         [
             ("A / B in rounds", *same.row, same.called(0.0), same.called(floor)),

@@ -89,7 +89,7 @@ class Trials:
 
 
 @contextmanager
-def arena():
+def arena(processes):
     """Workers, and by point the cells of all competitors."""
     plan = Plan(
         suites=[Suite(name="trial", title="", problems={"sine": sine}, source="test")],
@@ -97,6 +97,7 @@ def arena():
         operators=("gradient",),
         dtypes=("float64",),
         rounds=ROUNDS,
+        processes=processes,
     )
     backends = {one.name: one for one in COMPETITORS}
     with staffed(backends, isolated=True, limit=60.0, memory=None) as staff:
@@ -120,11 +121,11 @@ def alone(staff, cell):
     return [staff.submit(cell.seat, "clock", [cell.item], Pace()).result()[0].seconds for _ in range(ROUNDS)]
 
 
-def trials(count):
+def trials(count, processes):
     """A against B in rounds, A against B one after the other, the slow one against A in rounds."""
     same, sequential, slower, controls = Trials(), Trials(), Trials(), []
     for number in range(math.ceil(count / POINTS)):
-        with arena() as (plan, staff, points):
+        with arena(processes) as (plan, staff, points):
             found, control = interleaved(plan, staff, points, number)
             controls += control
             for cells, samples in zip(points, found, strict=True):
