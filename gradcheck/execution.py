@@ -8,6 +8,7 @@ its reason; a backend that hangs, dies or eats memory loses that cell alone; a r
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
@@ -27,6 +28,7 @@ from gradcheck.workers import Seat, Staff, staffed
 
 Progress = Callable[[int, int, str], None]
 
+_RECENT = 50  # answers that say how long a seat's next ones will take
 _GROUP = 8  # instances asked and then timed together: what they have prepared is held that long
 
 
@@ -123,7 +125,7 @@ class _Run:
         self._ledger, self._jobs = ledger, jobs
         self._progress = progress or (lambda done, total, label: None)
         self._backends: Mapping[str, Backend] = {backend.name: backend for backend in plan.backends}
-        self._costs: dict[Seat, list[float]] = {}
+        self._costs: dict[Seat, deque[float]] = {}
         self._lost: set[tuple[Seat, str, Question]] = set()
 
     def all(self) -> None:
@@ -217,7 +219,8 @@ class _Run:
             answered = next((seat for seat, one in asked.items() if one.future.done()), None)
             if answered:
                 one = asked.pop(answered)
-                self._costs.setdefault(answered, []).append(time.perf_counter() - one.since)
+                costs = self._costs.setdefault(answered, deque(maxlen=_RECENT))
+                costs.append(time.perf_counter() - one.since)
                 self._ledger.add(self._answered(one.cell, one.future))
             else:
                 wait([one.future for one in asked.values()], return_when=FIRST_COMPLETED)
@@ -236,7 +239,7 @@ class _Run:
             asked[seat] = _Asked(cell, self._staff.submit(seat, "ask", cell.item), time.perf_counter())
 
     def _remaining(self, waiting: Mapping[Seat, Sequence[Cell]], seat: Seat) -> float:
-        """Seconds that a seat's waiting cells will take, by those before: the longest queue goes first."""
+        """Seconds that a seat's waiting cells will take, by the latest: the longest queue goes first."""
         costs = self._costs.get(seat, [1.0])
         return len(waiting[seat]) * sum(costs) / len(costs)
 
