@@ -102,7 +102,7 @@ def run(
         float, typer.Option(help="Seconds of samples per cell, to narrow its interval.", min=0.0)
     ] = 0.01,
     processes: Annotated[
-        int, typer.Option(help="Of each backend, to take timing samples in turn: 4 find 10 %.", min=1)
+        int, typer.Option(help="Of each backend, to take the samples of a cell in turn.", min=1)
     ] = 1,
     cold: Annotated[
         bool, typer.Option("--cold", help="Time first calls in fresh processes as well (slow).")

@@ -1,4 +1,4 @@
-"""What all tests share: patience with a slow machine, and what JAX compiles, which many processes would again."""
+"""What all tests share: patience with a slow machine, and what JAX has compiled, in whichever process."""
 
 import os
 

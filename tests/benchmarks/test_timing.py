@@ -13,13 +13,14 @@ from timing_trials import trials
 TRIALS = int(os.environ.get("GRADCHECK_BENCH_TRIALS", "300"))
 
 
-@pytest.mark.parametrize("processes", [1, 4])
-def test_equals_and_a_slowdown(benchmark, capsys, processes):
-    same, sequential, slower, floor = benchmark.pedantic(trials, (TRIALS, processes), rounds=1)
+@pytest.mark.parametrize("options", [{}, {"budget": 0.05, "processes": 4}], ids=["default", "patient"])
+def test_equals_and_a_slowdown(benchmark, capsys, options):
+    same, sequential, slower, floor = benchmark.pedantic(trials, (TRIALS,), options, rounds=1)
+    named = [f"--{name} {value}" for name, value in options.items()] or ["by default"]
     show(
         capsys,
-        f"one function under two names, and one that does 10 % more; --processes {processes}",
-        ("trial", "trials", "median ratio", "sd of log ratio", "worst ratio", "p < 0.05", "called"),
+        " ".join(["one function under two names, and one that does 10 % more:", *named]),
+        ("trial", "trials", "median ratio", "sd of log ratio", "worst ratio", "interval", "called"),
         [
             ("A / B in rounds", *same.row, same.called(0.0), same.called(floor)),
             ("A / B one after the other", *sequential.row, sequential.called(0.0), sequential.called(floor)),
@@ -32,6 +33,7 @@ def test_equals_and_a_slowdown(benchmark, capsys, processes):
         ],
         [
             f"noise floor of these rounds: {100 * floor:.1f} %; beyond it a report speaks of a difference",
+            "interval: the share whose 95 % interval leaves 1; called: and whose ratio is beyond the floor",
             "goals: at most 5 % of equals differ, with at most half of the sequential spread;",
             "at least 90 % of slowdowns are found",
         ],

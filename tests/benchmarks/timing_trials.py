@@ -20,7 +20,7 @@ from gradcheck.comparing import noise_floor
 from gradcheck.records import Control, Timing
 from gradcheck.rows import Row
 from gradcheck.session import Pace
-from gradcheck.statistics import paired_p, paired_ratio, ratio, unpaired_p
+from gradcheck.statistics import paired_ratio, ratio
 from gradcheck.timing import timed
 from gradcheck.workers import staffed
 
@@ -58,20 +58,19 @@ def sine(xp, x):
 
 @dataclass
 class Trials:
-    """Ratios and p-values of many trials."""
+    """Ratios of many trials, with their intervals."""
 
-    ratios: list = field(default_factory=list)
-    p_values: list = field(default_factory=list)
+    made: list = field(default_factory=list)
 
-    def add(self, made, p):
-        self.ratios.append(made.value)
-        self.p_values.append(p)
+    @property
+    def ratios(self):
+        return [one.value for one in self.made]
 
     def called(self, floor, worse=False):
-        """The share of trials in which a difference is called one: p below 5 %, and beyond a noise floor."""
-        pairs = zip(self.ratios, self.p_values, strict=True)
-        found = [p < 0.05 and (x > 1 + floor or (1 / x > 1 + floor and not worse)) for x, p in pairs]
-        return f"{100 * sum(found) / len(found):.1f} %"
+        """The share of trials whose interval leaves 1, with a ratio beyond a noise floor."""
+        slower = [one.low > 1 and one.value > 1 + floor for one in self.made]
+        faster = [one.high < 1 and 1 / one.value > 1 + floor and not worse for one in self.made]
+        return f"{100 * (sum(slower) + sum(faster)) / len(self.made):.1f} %"
 
     @property
     def spread(self):
@@ -89,7 +88,7 @@ class Trials:
 
 
 @contextmanager
-def arena(processes):
+def arena(**options):
     """Workers, and by point the cells of all competitors."""
     plan = Plan(
         suites=[Suite(name="trial", title="", problems={"sine": sine}, source="test")],
@@ -97,7 +96,7 @@ def arena(processes):
         operators=("gradient",),
         dtypes=("float64",),
         rounds=ROUNDS,
-        processes=processes,
+        **options,
     )
     backends = {one.name: one for one in COMPETITORS}
     with staffed(backends, isolated=True, limit=60.0, memory=None) as staff:
@@ -121,19 +120,20 @@ def alone(staff, cell):
     return [staff.submit(cell.seat, "clock", [cell.item], Pace()).result()[0].seconds for _ in range(ROUNDS)]
 
 
-def trials(count, processes):
-    """A against B in rounds, A against B one after the other, the slow one against A in rounds."""
+def trials(count, **options):
+    """A against B in rounds, A against B one after the other, the slow one against A in rounds.
+
+    ``options`` are those of a plan.
+    """
     same, sequential, slower, controls = Trials(), Trials(), Trials(), []
     for number in range(math.ceil(count / POINTS)):
-        with arena(processes) as (plan, staff, points):
+        with arena(**options) as (plan, staff, points):
             found, control = interleaved(plan, staff, points, number)
             controls += control
             for cells, samples in zip(points, found, strict=True):
                 for kind, pair in ((same, ("A", "B")), (slower, ("slow", "A"))):
-                    rivals = [samples[name] for name in pair]
-                    kind.add(paired_ratio(*rivals), paired_p(*rivals))
-                rivals = [alone(staff, cells[name]) for name in ("A", "B")]
-                sequential.add(ratio(*rivals), unpaired_p(*rivals))
+                    kind.made.append(paired_ratio(*(samples[name] for name in pair)))
+                sequential.made.append(ratio(*(alone(staff, cells[name]) for name in ("A", "B"))))
     return same, sequential, slower, noise_floor(controls)
 
 
