@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from itertools import chain
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from gradcheck import Study
 
 _LEVELS = 1000  # of a picture's height, so that a level is less than a pixel
+_FAR = sys.float_info.max / 8  # so that no difference of what is drawn overflows
 _TAIL = 0.05  # of the values, at each end, may leave a picture to keep the others apart
 _MARGIN = 0.6  # of what the others span, that a picture shows beyond them
 _EXACT = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
@@ -57,14 +59,17 @@ def levels(values: Sequence[float]) -> dict[str, Any]:
 
 def window(values: Sequence[float]) -> tuple[float, float]:
     """What a picture shows of some values: all of them, unless a few would leave no room for the others."""
-    finite = sorted(value for value in values if math.isfinite(value))
+    finite = sorted(max(-_FAR, min(value, _FAR)) for value in values if math.isfinite(value))
     if not finite:
         return -1.0, 1.0
     cut = int(_TAIL * len(finite))
     least, most = finite[cut], finite[-1 - cut]
     margin = _MARGIN * (most - least)
     low, high = max(finite[0], least - margin), min(finite[-1], most + margin)
-    return (low, high) if low < high else (low - 1, low + 1)
+    if (high - low) / _LEVELS >= sys.float_info.min:
+        return low, high
+    room = max(1.0, abs(low) / _LEVELS)
+    return low - room, low + room
 
 
 def _curve(curve: Mapping[str, Any]) -> dict[str, Any]:

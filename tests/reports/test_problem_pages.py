@@ -7,6 +7,7 @@ import pytest
 from gradcheck_reports import Report, page, studies
 from gradcheck_reports.entries import entries
 from gradcheck_reports.sections.understanding import LESSONS, example
+from hypothesis import example as at
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -135,7 +136,10 @@ def test_four_hundred_problems_fit_the_page():
     assert markup.index("</section>", start) - start < 1_500 * len(named)
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=2))
+@given(st.lists(st.floats(-1e6, 1e6) | st.floats(allow_nan=False, allow_infinity=False), min_size=2))
+@at([0.0, 5e-324])
+@at([1e17, 1e17])
+@at([-1.7e308, 1.7e308, 0.0])
 def test_values_are_drawn_where_they_are_to_half_a_level(values):
     held = studies.levels(values)
     for value, drawn in zip(values, restored(held), strict=True):
@@ -155,6 +159,8 @@ def test_values_are_drawn_where_they_are_to_half_a_level(values):
         ([2.0, 2.0], (1.0, 3.0)),
         ([math.nan, 4.0, math.inf], (3.0, 5.0)),
         ([math.nan], (-1.0, 1.0)),
+        ([0.0, 5e-324], (-1.0, 1.0)),  # less than there are levels for
+        ([1e6, 1e6], (999_000.0, 1_001_000.0)),
         ([], (-1.0, 1.0)),
     ],
 )
