@@ -15,6 +15,8 @@ from .markup import render
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from gradcheck import Measurement
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -33,6 +35,24 @@ class Column:
     key: str
     label: str
     kind: str = "text"
+
+
+def asked_columns(words: Words) -> tuple[Column, ...]:
+    """What a cell was asked, and who."""
+    return (
+        Column("problem", words("Problem")),
+        Column("point", words("Point")),
+        Column("suite", words("Suite")),
+        Column("operator", words("Operator")),
+        Column("dtype", words("Dtype")),
+        Column("device", words("Device")),
+        Column("backend", words("Backend")),
+    )
+
+
+def asked(cell: Measurement) -> tuple[str, ...]:
+    """The entries of a cell in :func:`asked_columns`."""
+    return cell.problem, cell.point, cell.suite, cell.operator, cell.dtype, cell.device, cell.backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from gradcheck import Results
-from gradcheck.cli import app
+
+from .command import call, refused
 
 SUITE = '''"""My own functions"""
 
@@ -26,18 +26,6 @@ def squared_sine(xp, x):
     """sin(x)^2"""
     return helper(xp, x)
 '''
-
-
-def call(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def refused(*arguments):
-    """The one line on stderr of a call that must exit with 2."""
-    result = call(*arguments)
-    assert 2 == result.exit_code, result.output
-    (line,) = result.stderr.strip().splitlines()
-    return line
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from bare import cell
 from gradcheck import Outcome, Results, reporters
-from gradcheck.cli import app
+
+from .command import call, refused
 
 FILES = {
     "html": {"report.html"},
@@ -18,18 +18,6 @@ FILES = {
     "parquet": {"cells.parquet", "published.parquet", "samples.parquet"},
     "json": {"report.json", "report.schema.json"},
 }
-
-
-def call(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def refused(*arguments):
-    """The one line on stderr of a call that must exit with 2."""
-    result = call(*arguments)
-    assert 2 == result.exit_code, result.output
-    (line,) = result.stderr.strip().splitlines()
-    return line
 
 
 def written(directory, *cells):

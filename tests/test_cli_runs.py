@@ -8,10 +8,10 @@ import sys
 import time
 
 import pytest
-from typer.testing import CliRunner
 
 from gradcheck import Results
-from gradcheck.cli import app
+
+from .command import call, refused
 
 PATIENCE = 300  # seconds: a slow machine must not fail a test
 SUITE = '''"""Slow functions"""
@@ -29,18 +29,6 @@ def slow(xp, x):
 problems = [problem(x=float(n), name=f"p{{n}}")(slow) for n in range(12)]
 {names} = problems
 '''
-
-
-def call(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def refused(*arguments):
-    """The one line on stderr of a call that must exit with 2."""
-    result = call(*arguments)
-    assert 2 == result.exit_code, result.output
-    (line,) = result.stderr.strip().splitlines()
-    return line
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..chart import Chart, Column, figure
+from ..chart import Chart, Column, asked, asked_columns, figure
 from ..embedding import rounded
 from ..page import Section
 
@@ -32,13 +32,7 @@ def _render(report: Report) -> str:
             "arrow keys go from one to the next."
         ),
         columns=(
-            Column("problem", words("Problem")),
-            Column("point", words("Point")),
-            Column("suite", words("Suite")),
-            Column("operator", words("Operator")),
-            Column("dtype", words("Dtype")),
-            Column("device", words("Device")),
-            Column("backend", words("Backend")),
+            *asked_columns(words),
             Column("median", words("Time"), "seconds"),
             Column("relative_error", words("Relative error"), "number"),
             Column("edge", ""),
@@ -57,9 +51,8 @@ def precision_rows(report: Report) -> Iterator[tuple[Any, ...]]:
         lap = report.lap(cell)
         if lap is None or not math.isfinite(cell.relative_error):
             continue
-        asked = cell.problem, cell.point, cell.suite, cell.operator, cell.dtype, cell.device, cell.backend
         measured = rounded(lap.median, 3), rounded(cell.relative_error, 3)
-        yield (*asked, *measured, _ROUNDING.get(cell.dtype), number)
+        yield (*asked(cell), *measured, _ROUNDING.get(cell.dtype), number)
 
 
 precision = Section(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..chart import Chart, Column, figure
+from ..chart import Chart, Column, asked, asked_columns, figure
 from ..embedding import rounded
 from ..page import Section
 
@@ -31,13 +31,7 @@ def _render(report: Report) -> str:
             "the bar, in the median the sign. Choose a suite to see every question."
         ),
         columns=(
-            Column("problem", words("Problem")),
-            Column("point", words("Point")),
-            Column("suite", words("Suite")),
-            Column("operator", words("Operator")),
-            Column("dtype", words("Dtype")),
-            Column("device", words("Device")),
-            Column("backend", words("Backend")),
+            *asked_columns(words),
             Column("median", words("Time"), "seconds"),
             Column("low", words("From"), "seconds"),
             Column("high", words("To"), "seconds"),
@@ -56,9 +50,8 @@ def speed_rows(report: Report) -> Iterator[tuple[Any, ...]]:
         lap = report.lap(cell)
         if lap is None or cell.outcome.failed or not cell.outcome.ran:
             continue
-        asked = cell.problem, cell.point, cell.suite, cell.operator, cell.dtype, cell.device, cell.backend
         times = (rounded(seconds, 3) for seconds in (lap.median, lap.low, lap.high))
-        yield (*asked, *times, None if math.isnan(lap.ratio) else rounded(lap.ratio, 3), number)
+        yield (*asked(cell), *times, None if math.isnan(lap.ratio) else rounded(lap.ratio, 3), number)
 
 
 speed = Section(name="speed", title="Speed", order=57, render=_render, page="pictures")

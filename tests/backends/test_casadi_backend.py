@@ -11,6 +11,8 @@ from gradcheck import Outcome, Plan, Suite, available_backends, problem, run
 from gradcheck.backends.engine import EngineDifferentiator
 from gradcheck.errors import Unsupported
 
+from .asking import assert_close, assert_right_on_numbers
+
 pytest.importorskip("casadi")
 
 BACKEND = available_backends()["casadi"]
@@ -20,7 +22,6 @@ W = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.5]])
 X = np.array([1.0, -2.0, 0.5])
 ALONG = [np.array([[1.0, 0.5, -1.0], [0.25, 2.0, 1.0]]), np.array([0.5, -1.0, 2.0])]
 WEIGHTS = np.array([2.0, -0.5])
-ROUNDING = {"rtol": 1e-14, "atol": 1e-15}
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +44,6 @@ def seeds(operator, shape=()):
     return (ALONG,) if operator in ("jvp", "hvp") else ()
 
 
-def assert_close(answer, expected, **rounding):
-    if isinstance(expected, (list, tuple)):
-        for one, other in zip(answer, expected, strict=True):
-            assert_close(one, other, **rounding)
-    else:
-        np.testing.assert_allclose(answer, np.asarray(expected), strict=True, **(rounding or ROUNDING))
-
-
 def assert_equal(answer, expected):
     assert_close(answer, expected, rtol=0, atol=0)
 
@@ -58,27 +51,7 @@ def assert_equal(answer, expected):
 @pytest.mark.parametrize("operator", ["value", "gradient", "hessian", "jvp", "vjp", "hvp"])
 @pytest.mark.parametrize("prepared", [True, False])
 def test_every_operator_on_numbers_is_right(casadi, operator, prepared):
-    x, y, v, u = np.array(0.75), np.array(-1.25), np.array(0.5), np.array(2.0)
-    sin, cos = np.sin(y), np.cos(y)
-    slopes = [2 * x * sin, x * x * cos]
-    curvature = [[2 * sin, 2 * x * cos], [2 * x * cos, -x * x * sin]]
-    expected = {
-        "value": x * x * sin,
-        "gradient": slopes,
-        "hessian": curvature,
-        "jvp": slopes[0] * v + slopes[1] * u,
-        "vjp": [3 * slopes[0], 3 * slopes[1]],
-        "hvp": [row[0] * v + row[1] * u for row in curvature],
-    }[operator]
-    extra = {"jvp": [[v, u]], "hvp": [[v, u]], "vjp": [np.array(3.0)]}.get(operator, [])
-
-    def f(x, y):
-        return x**2 * casadi.xp.sin(y)
-
-    if prepared:
-        assert_close(casadi.prepare(operator, f, [x, y], *extra)([x, y], *extra), expected)
-    else:
-        assert_close(getattr(casadi, operator)(f, [x, y], *extra), expected)
+    assert_right_on_numbers(casadi, operator, ready=prepared)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from gradcheck.errors import NoRule, Unsupported
 from gradcheck.operators import OPERATORS
 from gradcheck.problems import Bound, Problem
 
+from .asking import prepared
+
 BACKENDS = available_backends()
 NAMES = ("engine", "engine-plan")
 DTYPES = BACKENDS["engine-plan"].dtypes
@@ -49,17 +51,6 @@ def leaves(answer):
 
 def arrays(*values, dtype="float64"):
     return [np.asarray(value, dtype) for value in values]
-
-
-def bound(differentiator, f, xs):
-    """A function of all its inputs, as the harness hands it over."""
-    names = tuple(f"x{at}" for at in range(len(xs)))
-    of = Problem(name="f", fn=lambda xp, *values: f(*values), inputs=names, points=(), wrt=names)
-    return Bound(problem=of, xp=differentiator.xp, inputs=dict(zip(names, xs, strict=True)))
-
-
-def prepared(differentiator, operator, f, xs, *extra):
-    return differentiator.prepare(operator, bound(differentiator, f, xs), xs, *extra)
 
 
 def extra(operator, scalar, dtype="float64"):

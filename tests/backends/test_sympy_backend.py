@@ -11,25 +11,18 @@ from gradcheck import Outcome, Plan, Suite, available_backends, problem, run
 from gradcheck.backends.engine import EngineDifferentiator
 from gradcheck.errors import Unsupported
 
+from .asking import assert_close, assert_right_on_numbers
+
 pytest.importorskip("sympy")
 
 BACKEND = available_backends()["sympy"]
 ENGINE = EngineDifferentiator()
-ROUNDING = {"rtol": 1e-14, "atol": 1e-15}
 OPERATORS = ("value", "gradient", "hessian", "jvp", "vjp", "hvp")
 
 
 @pytest.fixture(scope="module")
 def sympy():
     return BACKEND.load("cpu")
-
-
-def assert_close(answer, expected, **rounding):
-    if isinstance(expected, (list, tuple)):
-        for one, other in zip(answer, expected, strict=True):
-            assert_close(one, other, **rounding)
-    else:
-        np.testing.assert_allclose(answer, np.asarray(expected), strict=True, **(rounding or ROUNDING))
 
 
 def at(value):
@@ -39,27 +32,7 @@ def at(value):
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("prepared", [True, False])
 def test_every_operator_on_numbers_is_right(sympy, operator, prepared):
-    x, y, v, u = np.array(0.75), np.array(-1.25), np.array(0.5), np.array(2.0)
-    sin, cos = np.sin(y), np.cos(y)
-    slopes = [2 * x * sin, x * x * cos]
-    curvature = [[2 * sin, 2 * x * cos], [2 * x * cos, -x * x * sin]]
-    expected = {
-        "value": x * x * sin,
-        "gradient": slopes,
-        "hessian": curvature,
-        "jvp": slopes[0] * v + slopes[1] * u,
-        "vjp": [3 * slopes[0], 3 * slopes[1]],
-        "hvp": [row[0] * v + row[1] * u for row in curvature],
-    }[operator]
-    extra = {"jvp": [[v, u]], "hvp": [[v, u]], "vjp": [np.array(3.0)]}.get(operator, [])
-
-    def f(x, y):
-        return x**2 * sympy.xp.sin(y)
-
-    if prepared:
-        assert_close(sympy.prepare(operator, f, [x, y], *extra)([x, y], *extra), expected)
-    else:
-        assert_close(getattr(sympy, operator)(f, [x, y], *extra), expected)
+    assert_right_on_numbers(sympy, operator, ready=prepared)
 
 
 @settings(max_examples=10)

@@ -14,6 +14,8 @@ from gradcheck.backends import tensorflow as module
 from gradcheck.devices import cores
 from gradcheck.operators import OPERATORS
 
+from .asking import ALONG, OF_ARRAY, OF_SCALAR, W, X, leaves, plain
+
 BACKENDS = available_backends()
 NAMES = ("tensorflow", "tensorflow-variables", "tensorflow-function")
 DTYPES = BACKENDS["tensorflow"].dtypes
@@ -29,15 +31,6 @@ def differentiator(request):
     return loaded(request.param)
 
 
-def plain(differentiator, answer):
-    nested = isinstance(answer, (list, tuple))
-    return [plain(differentiator, part) for part in answer] if nested else differentiator.numpy(answer)
-
-
-def leaves(answer):
-    return [leaf for part in answer for leaf in leaves(part)] if isinstance(answer, list) else [answer]
-
-
 def answer(differentiator, operator, f, xs, *extra):
     """What a prepared call gives, block by block; arrays are NumPy's on both sides."""
     xs = [differentiator.array(np.asarray(x)) for x in xs]
@@ -48,28 +41,6 @@ def answer(differentiator, operator, f, xs, *extra):
         for one in extra
     ]
     return leaves(plain(differentiator, differentiator.prepare(operator, f, xs, *extra)(xs, *extra)))
-
-
-W, X = np.array([1.0, -2.0, 0.5]), np.array([2.0, 1.0, -1.0])
-ALONG = [np.array([1.0, 0.5, -1.0]), np.array([2.0, -1.0, 1.0])]
-SLOPE = [X**2, 2 * W * X]
-CURVATURE = [[np.zeros((3, 3)), np.diag(2 * X)], [np.diag(2 * X), np.diag(2 * W)]]
-
-# Every number on the way has few enough bits to be exact in bfloat16.
-OF_SCALAR = {
-    "value": np.sum(W * X**2),
-    "gradient": SLOPE,
-    "vjp": [2 * slope for slope in SLOPE],
-    "jvp": sum(slope @ v for slope, v in zip(SLOPE, ALONG, strict=True)),
-    "hvp": [sum(block @ v for block, v in zip(row, ALONG, strict=True)) for row in CURVATURE],
-    "hessian": CURVATURE,
-}
-OF_ARRAY = {
-    "value": W * X**2,
-    "vjp": [slope * ALONG[0] for slope in SLOPE],
-    "jvp": sum(slope * v for slope, v in zip(SLOPE, ALONG, strict=True)),
-    "jacobian": [np.diag(slope) for slope in SLOPE],
-}
 
 
 def extra(operator, cotangent, dtype=np.float64):

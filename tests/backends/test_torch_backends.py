@@ -11,6 +11,7 @@ from gradcheck.errors import Unsupported
 from gradcheck.operators import OPERATORS
 from gradcheck.problems import Bound, Problem
 
+from .asking import leaves, plain, prepared
 from .fake_cuda import FakeCuda
 
 torch = pytest.importorskip("torch")
@@ -46,26 +47,6 @@ def _threads_as_before():
 
 def loaded(name, device="cpu"):
     return BACKENDS[name].load(device)
-
-
-def bound(differentiator, f, xs):
-    """A function of all its inputs, as the harness hands it over."""
-    names = tuple(f"x{at}" for at in range(len(xs)))
-    of = Problem(name="f", fn=lambda xp, *values: f(*values), inputs=names, points=(), wrt=names)
-    return Bound(problem=of, xp=differentiator.xp, inputs=dict(zip(names, xs, strict=True)))
-
-
-def prepared(differentiator, operator, f, xs, *extra):
-    return differentiator.prepare(operator, bound(differentiator, f, xs), xs, *extra)
-
-
-def plain(differentiator, answer):
-    nested = isinstance(answer, (list, tuple))
-    return [plain(differentiator, part) for part in answer] if nested else differentiator.numpy(answer)
-
-
-def leaves(answer):
-    return [leaf for part in answer for leaf in leaves(part)] if isinstance(answer, list) else [answer]
 
 
 def arrays(differentiator, *values, dtype="float64"):
