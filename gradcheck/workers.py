@@ -164,8 +164,9 @@ class Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        for desk in self._desks.values():
-            desk.end(now=error is not None)
+        if error is not None:
+            for desk in self._desks.values():
+                desk.end()
         for leaving in [desk.leave() for desk in self._desks.values()]:
             # Ctrl-C within Condition.notify loses a wake-up of pebble's (CPython's gh-92530, mended in part).
             leaving.join(_FAREWELL if error is not None else None)
@@ -223,13 +224,10 @@ class _Desk:
         self._greedy.add(self._pid)
         kill_group(self._pid)
 
-    def end(self, *, now: bool) -> None:
-        """Take no more calls; ``now`` ends those under way."""
-        if now:
-            self._pool.stop()  # type: ignore[no-untyped-call]
-            kill_group(self.pid)
-        else:
-            self._pool.close()  # type: ignore[no-untyped-call]
+    def end(self) -> None:
+        """Take no more calls, and end those under way."""
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        kill_group(self.pid)
 
     def leave(self) -> threading.Thread:
         """End when all is done; what does it can be waited for."""
